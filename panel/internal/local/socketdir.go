@@ -1,0 +1,57 @@
+package local
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// maxSocketPath is the room in sockaddr_un without its final zero byte.
+const maxSocketPath = 107
+
+// socketDir returns the directory for a server's socket called name: "run" inside dir or, where that path is
+// too long for the kernel, a short one with the same name on every start, made from a hash of dir.
+// The second value is how the server, whose working directory is dir, is told of it.
+func socketDir(dir, name string, a *account) (path, told string, err error) {
+	path = filepath.Join(dir, "run")
+	if len(path)+1+len(name) <= maxSocketPath {
+		return path, "run", a.own(path)
+	}
+	sum := sha256.Sum256([]byte(dir))
+	base := "/run"
+	if os.Geteuid() != 0 {
+		base = os.Getenv("XDG_RUNTIME_DIR")
+	}
+	if info, err := os.Stat(base); base == "" || err != nil || !info.IsDir() || len(base) > 40 {
+		base = "/tmp"
+	}
+	path = filepath.Join(base, "culvert-"+hex.EncodeToString(sum[:8]))
+	if err := claim(path, a); err != nil {
+		return "", "", fmt.Errorf("socket directory: %w", err)
+	}
+	return path, path, nil
+}
+
+// claim makes the directory, or takes one that is already ours. Anything else under that name in a shared
+// directory such as /tmp is somebody else's trap.
+func claim(path string, a *account) error {
+	err := os.Mkdir(path, 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	mine := ok && (int(st.Uid) == os.Geteuid() || a != nil && st.Uid == a.uid)
+	if !info.IsDir() || !mine {
+		return fmt.Errorf("%s exists and is not ours; remove it", path)
+	}
+	return a.own(path)
+}
