@@ -1,0 +1,213 @@
+-- +goose Up
+CREATE TABLE plan (
+    tenant_id     text NOT NULL REFERENCES tenant (tenant_id),
+    id            text NOT NULL UNIQUE,
+    name          text NOT NULL CHECK (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,64}[A-Za-z0-9])?$'),
+    traffic_limit bigint NOT NULL DEFAULT -1 CHECK (traffic_limit >= -1), -- bytes a period; -1 = unlimited
+    reset         text NOT NULL DEFAULT 'monthly' CHECK (reset IN ('never', 'daily', 'weekly', 'monthly', 'anniversary')),
+    term_days     integer NOT NULL DEFAULT 0 CHECK (term_days BETWEEN 0 AND 36500), -- 0 = no expiry set at creation
+    protocols     text[] NOT NULL DEFAULT '{}', -- empty = all
+    node_groups   text[] NOT NULL DEFAULT '{}', -- empty = all that the tenant may use
+    devices       integer NOT NULL DEFAULT 0 CHECK (devices BETWEEN 0 AND 10000),
+    speed_up      bigint NOT NULL DEFAULT 0 CHECK (speed_up >= 0),   -- bits per second
+    speed_down    bigint NOT NULL DEFAULT 0 CHECK (speed_down >= 0), -- bits per second
+    price         bigint NOT NULL DEFAULT 0 CHECK (price >= 0),      -- minor units
+    currency      text NOT NULL DEFAULT '' CHECK (currency ~ '^([A-Z]{3})?$'),
+    hidden        boolean NOT NULL DEFAULT false,
+    version       bigint NOT NULL DEFAULT 1,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, name)
+);
+CALL guard_tenant_table('plan', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- A subscriber carries a snapshot of what the plan gave: a plan change never rewrites what was sold.
+CREATE TABLE subscriber (
+    tenant_id     text NOT NULL REFERENCES tenant (tenant_id),
+    id            text NOT NULL UNIQUE,
+    name          text NOT NULL CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,30}[a-z0-9]$'),
+    email         text NOT NULL DEFAULT '',
+    full_name     text NOT NULL DEFAULT '' CHECK (length(full_name) <= 128),
+    comment       text NOT NULL DEFAULT '' CHECK (length(comment) <= 255),
+    label         text NOT NULL DEFAULT '',     -- the domain a billing system sends along
+    language      text NOT NULL DEFAULT 'en',
+    external_id   text CHECK (length(external_id) BETWEEN 1 AND 128),
+    plan_id       text NOT NULL,
+    status        text NOT NULL CHECK (status IN ('on_hold', 'active', 'limited', 'expired', 'suspended', 'closed')),
+    reason        text NOT NULL DEFAULT '',     -- of the suspension: overdue, quota, abuse, manual, expired
+    traffic_limit bigint NOT NULL CHECK (traffic_limit >= -1),
+    reset         text NOT NULL CHECK (reset IN ('never', 'daily', 'weekly', 'monthly', 'anniversary')),
+    period        bigint NOT NULL DEFAULT 1,    -- counts resets; usage and allowances belong to one
+    period_start  timestamptz NOT NULL,
+    next_reset    timestamptz,
+    expires_at    timestamptz,
+    hold_deadline timestamptz,                  -- on_hold: first use must come before
+    hold_term     interval,                     -- on_hold: expires_at = first use + this
+    protocols     text[] NOT NULL DEFAULT '{}',
+    node_groups   text[] NOT NULL DEFAULT '{}',
+    devices       integer NOT NULL DEFAULT 0 CHECK (devices >= 0),
+    speed_up      bigint NOT NULL DEFAULT 0 CHECK (speed_up >= 0),
+    speed_down    bigint NOT NULL DEFAULT 0 CHECK (speed_down >= 0),
+    password      bytea NOT NULL,               -- sealed
+    verifier      bytea NOT NULL,               -- PBKDF2, with its salt
+    verifier_salt bytea NOT NULL,
+    password_id   bytea NOT NULL,               -- PBKDF2 with the installation's salt
+    alone         boolean NOT NULL DEFAULT false, -- the password alone opens Hysteria: it was unique when set
+    generation    bigint NOT NULL DEFAULT 1,
+    version       bigint NOT NULL DEFAULT 1,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, name),
+    FOREIGN KEY (tenant_id, plan_id) REFERENCES plan (tenant_id, id)
+);
+CREATE UNIQUE INDEX subscriber_external ON subscriber (tenant_id, external_id) WHERE external_id IS NOT NULL;
+CREATE UNIQUE INDEX subscriber_alone ON subscriber (password_id) WHERE alone;
+CREATE INDEX ON subscriber (tenant_id, plan_id);
+CREATE INDEX ON subscriber (tenant_id, status, id);
+CREATE INDEX subscriber_expiry ON subscriber (expires_at) WHERE status IN ('active', 'limited') AND expires_at IS NOT NULL;
+CREATE INDEX subscriber_reset ON subscriber (next_reset) WHERE next_reset IS NOT NULL;
+CREATE INDEX subscriber_search ON subscriber USING gin ((name || ' ' || email || ' ' || full_name || ' ' || coalesce(external_id, '')) gin_trgm_ops);
+CALL guard_tenant_table('subscriber', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- Generated secrets, one a protocol family.
+CREATE TABLE credential (
+    tenant_id     text NOT NULL,
+    subscriber_id text NOT NULL,
+    family        text NOT NULL,
+    sealed        bytea NOT NULL,
+    sha256        bytea NOT NULL,
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, subscriber_id, family),
+    UNIQUE (family, sha256),
+    FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
+);
+CALL guard_tenant_table('credential', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- Totals, kept in the transaction that writes the ledger. Gone subscribers keep their ledger rows, not this.
+CREATE TABLE usage_total (
+    tenant_id     text NOT NULL,
+    subscriber_id text NOT NULL,
+    period        bigint NOT NULL,
+    up            bigint NOT NULL DEFAULT 0 CHECK (up >= 0),
+    down          bigint NOT NULL DEFAULT 0 CHECK (down >= 0),
+    granted       bigint NOT NULL DEFAULT 0, -- bought on top in this period, bytes
+    lifetime_up   bigint NOT NULL DEFAULT 0 CHECK (lifetime_up >= 0),
+    lifetime_down bigint NOT NULL DEFAULT 0 CHECK (lifetime_down >= 0),
+    seen_at       timestamptz,
+    PRIMARY KEY (subscriber_id),
+    FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
+) WITH (fillfactor = 70);
+CALL guard_tenant_table('usage_total', 'SELECT, INSERT, UPDATE');
+
+-- Append-only, by month. Rights are on the parent only.
+CREATE TABLE ledger (
+    tenant_id     text NOT NULL,
+    at            timestamptz NOT NULL,
+    subscriber_id text NOT NULL,
+    kind          text NOT NULL CHECK (kind IN ('usage', 'reset', 'grant', 'correction')),
+    period        bigint NOT NULL,
+    node_id       text NOT NULL DEFAULT '',
+    ingress_id    text NOT NULL DEFAULT '',
+    exit          text NOT NULL DEFAULT '',
+    up            bigint NOT NULL DEFAULT 0,
+    down          bigint NOT NULL DEFAULT 0,
+    amount        bigint NOT NULL DEFAULT 0, -- grant: bytes added to the period; correction: signed
+    source        text NOT NULL,             -- where it came from, unique: report:NODE:EPOCH:SEQ:INGRESS:EXIT, reset:…, grant:…
+    PRIMARY KEY (subscriber_id, at, source)
+) PARTITION BY RANGE (at);
+CREATE TABLE ledger_rest PARTITION OF ledger DEFAULT;
+CREATE INDEX ON ledger (tenant_id, at);
+CALL guard_tenant_table('ledger', 'SELECT, INSERT');
+-- +goose StatementBegin
+CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is append-only: post a correction' USING ERRCODE = 'restrict_violation';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION ledger_is_append_only();
+-- +goose StatementBegin
+-- Makes the partitions of the month of `at` and the next one. The system role may call it; only the owner may create tables.
+CREATE FUNCTION ledger_partitions(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    m date;
+    n integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('culvert ledger partitions'));
+    FOR n IN 0..1 LOOP
+        m := (date_trunc('month', at AT TIME ZONE 'UTC') + make_interval(months => n))::date;
+        IF to_regclass(format('ledger_%s', to_char(m, 'YYYYMM'))) IS NULL
+           AND NOT EXISTS (SELECT 1 FROM ledger_rest r WHERE r.at >= m::timestamp AT TIME ZONE 'UTC'
+                           AND r.at < (m + interval '1 month') AT TIME ZONE 'UTC') THEN
+            EXECUTE format('CREATE TABLE ledger_%s PARTITION OF ledger FOR VALUES FROM (%L) TO (%L)', to_char(m, 'YYYYMM'),
+                m::timestamp AT TIME ZONE 'UTC', (m + interval '1 month') AT TIME ZONE 'UTC');
+        END IF;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION ledger_partitions(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger_partitions(timestamptz) TO culvert_system;
+CREATE POLICY owner_reads ON ledger FOR SELECT TO CURRENT_USER USING (true);
+
+-- What each node was granted and has spent for good, per metered subscriber and period (nodeapi.Allowance, SliceUse).
+CREATE TABLE quota_slice (
+    tenant_id     text NOT NULL,
+    subscriber_id text NOT NULL,
+    node_id       text NOT NULL,
+    period        bigint NOT NULL,
+    granted       bigint NOT NULL DEFAULT 0 CHECK (granted >= 0),
+    spent         bigint NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    lost          boolean NOT NULL DEFAULT false, -- the operator declared the node lost: the rest may be granted again
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (subscriber_id, node_id, period),
+    FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ON quota_slice (node_id);
+CALL guard_tenant_table('quota_slice', 'SELECT');
+
+CREATE TABLE session_record (
+    tenant_id     text NOT NULL,
+    id            text NOT NULL,
+    subscriber_id text NOT NULL,
+    node_id       text NOT NULL,
+    ingress_id    text NOT NULL,
+    kind          text NOT NULL,
+    source        text NOT NULL,
+    opened_at     timestamptz NOT NULL,
+    closed_at     timestamptz,
+    cause         text NOT NULL DEFAULT '',
+    up            bigint NOT NULL DEFAULT 0,
+    down          bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ON session_record (tenant_id, subscriber_id, opened_at DESC);
+CREATE INDEX session_record_open ON session_record (node_id) WHERE closed_at IS NULL;
+CALL guard_tenant_table('session_record', 'SELECT');
+
+-- A node numbers its reports; each number is applied once.
+CREATE TABLE report (
+    node_id     text NOT NULL,
+    epoch       bigint NOT NULL,
+    seq         bigint NOT NULL,
+    rows        integer NOT NULL,
+    unclean     boolean NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (node_id, epoch, seq)
+);
+GRANT SELECT, INSERT, DELETE ON report TO culvert_system;
+-- Usage that could not be booked, because its subscriber is gone or never was this node's: kept, visible, never guessed.
+CREATE TABLE unbooked_usage (
+    node_id       text NOT NULL,
+    epoch         bigint NOT NULL,
+    seq           bigint NOT NULL,
+    subscriber_id text NOT NULL,
+    ingress_id    text NOT NULL,
+    exit          text NOT NULL,
+    up            bigint NOT NULL,
+    down          bigint NOT NULL,
+    why           text NOT NULL,
+    at            timestamptz NOT NULL
+);
+GRANT SELECT, INSERT ON unbooked_usage TO culvert_system;
