@@ -1,0 +1,47 @@
+// Package protocol lists the ingress kinds that Culvert can serve and, for each, what both halves must know of it: how its
+// options are checked, what it binds and which credential opens it. The panel refuses what the agent would refuse,
+// because both ask here.
+package protocol
+
+import (
+	"encoding/json"
+
+	"culvert/shared/protocol/socks"
+)
+
+// What a kind binds.
+const (
+	TCP  = "tcp"
+	UDP  = "udp"
+	Both = "both"
+)
+
+// Kind is one protocol an ingress can speak.
+type Kind struct {
+	Name    string
+	Network string // what it binds: TCP, UDP or Both
+	// Family names the generated secret that opens this kind; empty where a name and a password do.
+	Family string
+	// NeedsCertificate tells whether an ingress with these options must name a certificate. opts is normalized.
+	NeedsCertificate func(opts json.RawMessage) bool
+	// Normalize decodes options strictly, fills the defaults and checks every rule. Faults are *nodeapi.FieldError with
+	// a path relative to the options. Normalizing twice changes nothing.
+	Normalize func(opts json.RawMessage) (json.RawMessage, error)
+}
+
+// Kinds returns all kinds, one line each.
+func Kinds() []Kind {
+	return []Kind{
+		{"socks5", TCP, "", socks.NeedsCertificate, socks.Normalize},
+	}
+}
+
+// Lookup finds a kind by name.
+func Lookup(name string) (Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
