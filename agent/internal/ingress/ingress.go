@@ -23,7 +23,9 @@ type Ingress interface {
 	// Start binds and returns once it listens; it does not block while serving. An error leaves nothing behind.
 	Start(ctx context.Context) error
 	// Close stops accepting, lets flows drain until ctx ends, then cuts what is left and waits for every goroutine.
-	// It may be called twice.
+	// When ctx ends the engine also ends the sessions of this ingress, so their flows fail with flow.ErrCut. It may be
+	// called twice. A protocol that demultiplexes clients itself (QUIC on one UDP socket) cannot hand them to its
+	// successor on the same address: it ends them at once instead of draining.
 	Close(ctx context.Context) error
 }
 
@@ -48,9 +50,10 @@ type Host interface {
 	Dial(ctx context.Context, f flow.Flow) (Conn, error)
 	// Associate admits and opens a UDP association. Each datagram's destination gets its own verdict.
 	Associate(ctx context.Context, f flow.Flow) (PacketConn, error)
-	// Lease admits principal p for a packet VPN and leases inner addresses from pool. Packets of those addresses enter
-	// the tunnel, whose flows carry p. Kinds without packets never call it.
-	Lease(ctx context.Context, p flow.Principal, pool string) (Lease, error)
+	// Lease admits principal p for a packet VPN and leases inner addresses. Packets from those addresses enter the
+	// tunnel, whose flows carry p. want names addresses that were fixed when the client was configured (WireGuard);
+	// without it they are taken from pool (IKEv2, L2TP). Kinds without packets never call it.
+	Lease(ctx context.Context, p flow.Principal, pool string, want ...netip.Addr) (Lease, error)
 }
 
 // Session is one signed-in client connection, or what the protocol takes for one.
@@ -97,10 +100,18 @@ type Lease interface {
 	Release()
 }
 
+// KeyChange is what changed in the subscribers since the call before. The rows may be kept: nobody writes to them.
+type KeyChange struct {
+	Full    bool                  // Rows are all there are; forget what came before
+	Rows    []*nodeapi.Subscriber // new and changed
+	Removed []string              // subscriber ids
+}
+
 // KeysChanged is implemented by ingresses that hold keys in their own device (WireGuard peers, IKEv2 and PPP secrets).
-// It is called after every change of subscribers with a snapshot that stays valid; it must not block for long.
+// It is called with Full before Start, and after every change of subscribers with that change alone, so that one
+// changed user among 10,000 costs one row. Calls do not overlap and must not block for long.
 type KeysChanged interface {
-	KeysChanged(ctx context.Context, rows []nodeapi.Subscriber) error
+	KeysChanged(ctx context.Context, change KeyChange) error
 }
 
 // Spec is what a Factory builds from: the desired ingress, its certificate and the services it may use.
@@ -116,7 +127,9 @@ type Spec struct {
 	Log  *slog.Logger
 }
 
-// Sockets opens listening sockets.
+// Sockets opens listening sockets. Every call returns its own handle on a kernel socket shared by address: closing it
+// ends the handle's own Accept or Read and nothing else. Listen returns a *net.TCPListener inside, so that accepted
+// connections are *net.TCPConn; ListenPacket's handle has all methods of *net.UDPConn (GSO, buffers, SyscallConn).
 type Sockets interface {
 	Listen(network, address string) (net.Listener, error)
 	ListenPacket(network, address string) (net.PacketConn, error)
