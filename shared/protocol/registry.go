@@ -6,6 +6,8 @@ package protocol
 import (
 	"encoding/json"
 
+	"culvert/shared/protocol/httpproxy"
+	"culvert/shared/protocol/hysteria"
 	"culvert/shared/protocol/socks"
 )
 
@@ -32,6 +34,8 @@ type Kind struct {
 // Kinds returns all kinds, one line each.
 func Kinds() []Kind {
 	return []Kind{
+		{hysteria.Name, UDP, hysteria.Name, hysteria.NeedsCertificate, hysteria.Normalize},
+		{httpproxy.Name, TCP, "", httpproxy.NeedsCertificate, httpproxy.Normalize},
 		{"socks5", TCP, "", socks.NeedsCertificate, socks.Normalize},
 	}
 }

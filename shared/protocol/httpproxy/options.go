@@ -3,7 +3,6 @@
 package httpproxy
 
 import (
-	"bytes"
 	"encoding/json"
 	"net"
 	"net/url"
@@ -11,98 +10,84 @@ import (
 	"time"
 
 	"culvert/shared/nodeapi"
+	"culvert/shared/protocol/option"
 )
 
-// Kind names this protocol in documents.
-const Kind = "http"
+// Name is the kind's name in documents.
+const Name = "http"
 
-// Options configure one listener. It speaks TLS exactly when its ingress names a certificate.
+// Options of an HTTP proxy ingress.
 type Options struct {
-	Realm          string `json:"realm,omitempty"`            // shown by browsers that ask for the password; "proxy" when absent
-	HeaderTimeoutS int    `json:"header_timeout_s,omitempty"` // time for a request's header and a TLS handshake, 1 to 120; 15 when absent
-	IdleTimeoutS   int    `json:"idle_timeout_s,omitempty"`   // how long a connection may wait for its next request, 1 to 3600; 90 when absent
-	MaxHeaderBytes int    `json:"max_header_bytes,omitempty"` // 4096 to 1048576; 65536 when absent
+	TLS             bool   `json:"tls"`               // the proxy itself speaks TLS; the ingress must then name a certificate
+	Realm           string `json:"realm"`             // shown by browsers that ask for the password; default "proxy"
+	HeaderTimeoutMS int64  `json:"header_timeout_ms"` // time for a TLS handshake and for a request's header; default 15000
+	IdleTimeoutMS   int64  `json:"idle_timeout_ms"`   // how long a connection may wait for its next request; default 90000
+	MaxHeaderBytes  int64  `json:"max_header_bytes"`  // of one request; default 65536
 }
 
-const (
-	maxDocument      = 16 << 10
-	defaultRealm     = "proxy"
-	defaultHeaderS   = 15
-	defaultIdleS     = 90
-	defaultMaxHeader = 64 << 10
-)
+const maxRealm = 64
 
-// Decode reads options, strictly, and validates them. An empty document means the defaults. Errors are FieldErrors whose
-// path is relative to the options.
-func Decode(raw json.RawMessage) (Options, error) {
-	var o Options
-	if len(bytes.TrimSpace(raw)) > 0 {
-		if err := nodeapi.DecodeStrict(bytes.NewReader(raw), maxDocument, &o); err != nil {
-			return Options{}, nodeapi.Fault("", "%v", err)
-		}
+// Parse reads options strictly, fills the defaults and validates them. Errors are FieldErrors whose path is relative to
+// the options.
+func Parse(raw json.RawMessage) (Options, error) {
+	o := Options{Realm: "proxy", HeaderTimeoutMS: 15_000, IdleTimeoutMS: 90_000, MaxHeaderBytes: 64 << 10}
+	if err := option.Decode(raw, &o); err != nil {
+		return Options{}, err
 	}
-	return o, o.validate()
-}
-
-func (o *Options) validate() error {
-	if len(o.Realm) > 64 {
-		return nodeapi.Fault("realm", "must have at most 64 characters")
+	if o.Realm == "" || len(o.Realm) > maxRealm {
+		return Options{}, nodeapi.Fault("realm", "must have 1 to %d characters", maxRealm)
 	}
 	for _, r := range o.Realm {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return nodeapi.Fault("realm", "must be printable ASCII without quotes and backslashes")
+			return Options{}, nodeapi.Fault("realm", "must be printable ASCII without quotes and backslashes")
 		}
 	}
-	if t := o.HeaderTimeoutS; t != 0 && (t < 1 || t > 120) {
-		return nodeapi.Fault("header_timeout_s", "must be between 1 and 120")
+	if err := option.Between("header_timeout_ms", o.HeaderTimeoutMS, 500, 120_000); err != nil {
+		return Options{}, err
 	}
-	if t := o.IdleTimeoutS; t != 0 && (t < 1 || t > 3600) {
-		return nodeapi.Fault("idle_timeout_s", "must be between 1 and 3600")
+	if err := option.Between("idle_timeout_ms", o.IdleTimeoutMS, 500, 3_600_000); err != nil {
+		return Options{}, err
 	}
-	if n := o.MaxHeaderBytes; n != 0 && (n < 4<<10 || n > 1<<20) {
-		return nodeapi.Fault("max_header_bytes", "must be between 4096 and 1048576")
+	if err := option.Between("max_header_bytes", o.MaxHeaderBytes, 4<<10, 1<<20); err != nil {
+		return Options{}, err
 	}
-	return nil
+	return o, nil
 }
 
-// RealmText is the realm of the authentication challenge.
-func (o *Options) RealmText() string {
-	if o.Realm == "" {
-		return defaultRealm
+// Normalize is Parse, written back.
+func Normalize(raw json.RawMessage) (json.RawMessage, error) {
+	o, err := Parse(raw)
+	if err != nil {
+		return nil, err
 	}
-	return o.Realm
+	return option.Encode(o)
+}
+
+// NeedsCertificate reports whether the options ask for TLS.
+func NeedsCertificate(raw json.RawMessage) bool {
+	o, err := Parse(raw)
+	return err == nil && o.TLS
 }
 
 // HeaderTimeout bounds a request's header.
-func (o *Options) HeaderTimeout() time.Duration { return seconds(o.HeaderTimeoutS, defaultHeaderS) }
-
-// IdleTimeout bounds the wait for the next request.
-func (o *Options) IdleTimeout() time.Duration { return seconds(o.IdleTimeoutS, defaultIdleS) }
-
-// MaxHeader bounds a request's header in bytes.
-func (o *Options) MaxHeader() int {
-	if o.MaxHeaderBytes == 0 {
-		return defaultMaxHeader
-	}
-	return o.MaxHeaderBytes
+func (o *Options) HeaderTimeout() time.Duration {
+	return time.Duration(o.HeaderTimeoutMS) * time.Millisecond
 }
 
-func seconds(n, otherwise int) time.Duration {
-	if n == 0 {
-		n = otherwise
-	}
-	return time.Duration(n) * time.Second
+// IdleTimeout bounds the wait for the next request.
+func (o *Options) IdleTimeout() time.Duration {
+	return time.Duration(o.IdleTimeoutMS) * time.Millisecond
 }
 
 // Link is what a client app imports: http://name:password@host:port, https when the listener speaks TLS.
-func Link(tls bool, name, password, host string, port uint16, label string) string {
+func (o *Options) Link(name, password, host string, port uint16, label string) string {
 	u := url.URL{
 		Scheme:   "http",
 		User:     url.UserPassword(name, password),
 		Host:     net.JoinHostPort(host, strconv.Itoa(int(port))),
 		Fragment: label,
 	}
-	if tls {
+	if o.TLS {
 		u.Scheme = "https"
 	}
 	return u.String()

@@ -11,14 +11,14 @@ import (
 
 // Masquerade is what somebody sees who speaks HTTP/3 to the port without a credential.
 type Masquerade struct {
-	Type    string            `json:"type,omitempty"`    // 404 (default), string, redirect or proxy
+	Type    string            `json:"type"`              // 404 (default), string, redirect or proxy
 	Status  int               `json:"status,omitempty"`  // string: 200 when absent; redirect: 302 when absent
 	Headers map[string]string `json:"headers,omitempty"` // string only
 	Content string            `json:"content,omitempty"` // string only
 	URL     string            `json:"url,omitempty"`     // redirect and proxy
 	// AllowPrivate lets proxy reach private, loopback and link-local addresses. Without it a masquerade page cannot be
 	// turned into a view of the node's own network.
-	AllowPrivate bool `json:"allow_private,omitempty"`
+	AllowPrivate bool `json:"allow_private"`
 }
 
 // The kinds of masquerade.
@@ -36,9 +36,9 @@ const (
 
 func (m *Masquerade) validate() error {
 	switch m.Type {
-	case "", Masq404:
+	case Masq404:
 		if m.Content != "" || m.URL != "" || m.Status != 0 || len(m.Headers) > 0 {
-			return nodeapi.Fault("masquerade", "type %q takes no other field", Masq404)
+			return nodeapi.Fault("masquerade.type", "%q takes no other field", Masq404)
 		}
 		return nil
 	case MasqString:
@@ -86,7 +86,7 @@ func (m *Masquerade) validateString() error {
 
 func (m *Masquerade) validateURL() error {
 	if m.Content != "" || len(m.Headers) > 0 {
-		return nodeapi.Fault("masquerade", "type %q takes no content and no headers", m.Type)
+		return nodeapi.Fault("masquerade.type", "%q takes no content and no headers", m.Type)
 	}
 	u, err := url.Parse(m.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {

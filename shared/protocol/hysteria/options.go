@@ -3,32 +3,32 @@
 package hysteria
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 
 	"culvert/shared/nodeapi"
+	"culvert/shared/protocol/option"
 )
 
-// Kind names this protocol in documents.
-const Kind = "hysteria2"
+// Name is the kind's name in documents, and the family of its generated secrets.
+const Name = "hysteria2"
 
-// Options configure one listener. Rates are the server's own, as in Hysteria's server configuration: up is what the
+// Options of a Hysteria 2 ingress. Rates are the server's own, as in Hysteria's server configuration: up is what the
 // server sends, that is the subscribers' download.
 type Options struct {
 	Obfs       *Obfs      `json:"obfs,omitempty"`
-	UpMbps     int        `json:"up_mbps,omitempty"`   // cap of what a client may ask the server to send; 0 = none
-	DownMbps   int        `json:"down_mbps,omitempty"` // cap that the client is told for its own sending; 0 = none
+	UpMbps     int64      `json:"up_mbps"`   // cap of what a client may ask the server to send; 0 = none
+	DownMbps   int64      `json:"down_mbps"` // cap that the client is told for its own sending; 0 = none
 	Congestion Congestion `json:"congestion"`
 	// IgnoreClientBandwidth makes the congestion controller find the rate. When absent it is on exactly when UpMbps is 0:
 	// a client's word alone must not set how fast a node floods somebody.
 	IgnoreClientBandwidth *bool      `json:"ignore_client_bandwidth,omitempty"`
-	DisableUDP            bool       `json:"disable_udp,omitempty"`
-	UDPIdleTimeoutS       int        `json:"udp_idle_timeout_s,omitempty"` // 2 to 600; 60 when absent
+	UDP                   bool       `json:"udp"`                 // carry UDP; default true
+	UDPIdleTimeoutMS      int64      `json:"udp_idle_timeout_ms"` // an association without datagrams ends; default 60000
 	Masquerade            Masquerade `json:"masquerade"`
 	QUIC                  QUIC       `json:"quic"`
-	SNI                   string     `json:"sni,omitempty"`      // name that client links ask for
-	Insecure              bool       `json:"insecure,omitempty"` // client links skip certificate checks (self-signed)
+	SNI                   string     `json:"sni,omitempty"` // name that client links ask for
+	Insecure              bool       `json:"insecure"`      // client links skip certificate checks (self-signed)
 }
 
 // Obfs hides that the packets are QUIC. It costs throughput.
@@ -39,19 +39,19 @@ type Obfs struct {
 
 // Congestion picks the controller for connections whose rate the client did not state.
 type Congestion struct {
-	Type       string `json:"type,omitempty"`        // bbr (default) or reno
+	Type       string `json:"type"`                  // bbr (default) or reno
 	BBRProfile string `json:"bbr_profile,omitempty"` // standard (default), conservative or aggressive
 }
 
-// QUIC tunes the transport. Zero means the library's default.
+// QUIC tunes the transport. The library raises a window from its initial to its largest size as it is used.
 type QUIC struct {
-	MaxIdleTimeoutS        int    `json:"max_idle_timeout_s,omitempty"` // 4 to 120; 30 when absent
-	InitialStreamWindow    uint64 `json:"initial_stream_window,omitempty"`
-	MaxStreamWindow        uint64 `json:"max_stream_window,omitempty"`
-	InitialConnWindow      uint64 `json:"initial_conn_window,omitempty"`
-	MaxConnWindow          uint64 `json:"max_conn_window,omitempty"`
-	MaxIncomingStreams     int64  `json:"max_incoming_streams,omitempty"` // 8 to 1048576; 1024 when absent
-	DisablePathMTUDiscover bool   `json:"disable_path_mtu_discovery,omitempty"`
+	MaxIdleTimeoutMS        int64  `json:"max_idle_timeout_ms"` // 4000 to 120000; default 30000
+	InitialStreamWindow     uint64 `json:"initial_stream_window"`
+	MaxStreamWindow         uint64 `json:"max_stream_window"`
+	InitialConnWindow       uint64 `json:"initial_conn_window"`
+	MaxConnWindow           uint64 `json:"max_conn_window"`
+	MaxIncomingStreams      int64  `json:"max_incoming_streams"` // open TCP flows of one connection; default 1024
+	DisablePathMTUDiscovery bool   `json:"disable_path_mtu_discovery"`
 }
 
 // The names that options use.
@@ -62,26 +62,36 @@ const (
 )
 
 const (
-	maxDocument    = 256 << 10
-	minObfsKey     = 4
-	maxMbps        = 1_000_000
-	minWindow      = 16 << 10
-	maxWindow      = 1 << 30
-	maxStreams     = 1 << 20
-	defaultUDPIdle = 60
-	defaultQUICTTL = 30
-	bitsPerByte    = 8
-	bitsPerMbit    = 1_000_000
+	minObfsKey  = 4
+	maxObfsKey  = 256
+	maxMbps     = 1_000_000
+	minWindow   = 16 << 10
+	maxWindow   = 1 << 30
+	maxStreams  = 1 << 20
+	maxName     = 253
+	mbitInBytes = 1_000_000 / 8
+
+	streamWindow = 8 << 20
+	connWindow   = 20 << 20
 )
 
-// Decode reads options, strictly, and validates them. An empty document means the defaults. Errors are FieldErrors whose
-// path is relative to the options.
-func Decode(raw json.RawMessage) (Options, error) {
-	var o Options
-	if len(bytes.TrimSpace(raw)) > 0 {
-		if err := nodeapi.DecodeStrict(bytes.NewReader(raw), maxDocument, &o); err != nil {
-			return Options{}, nodeapi.Fault("", "%v", err)
-		}
+// Parse reads options strictly, fills the defaults and validates them. Errors are FieldErrors whose path is relative to
+// the options.
+func Parse(raw json.RawMessage) (Options, error) {
+	o := Options{
+		UDP:              true,
+		UDPIdleTimeoutMS: 60_000,
+		Congestion:       Congestion{Type: BBR},
+		Masquerade:       Masquerade{Type: Masq404},
+		QUIC: QUIC{
+			MaxIdleTimeoutMS:    30_000,
+			InitialStreamWindow: streamWindow, MaxStreamWindow: streamWindow,
+			InitialConnWindow: connWindow, MaxConnWindow: connWindow,
+			MaxIncomingStreams: 1024,
+		},
+	}
+	if err := option.Decode(raw, &o); err != nil {
+		return Options{}, err
 	}
 	if err := o.validate(); err != nil {
 		return Options{}, err
@@ -89,43 +99,45 @@ func Decode(raw json.RawMessage) (Options, error) {
 	return o, nil
 }
 
+// Normalize is Parse, written back.
+func Normalize(raw json.RawMessage) (json.RawMessage, error) {
+	o, err := Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return option.Encode(o)
+}
+
+// NeedsCertificate reports true: QUIC is always TLS.
+func NeedsCertificate(json.RawMessage) bool { return true }
+
 func (o *Options) validate() error {
 	if f := o.Obfs; f != nil {
 		if f.Type != Salamander {
 			return nodeapi.Fault("obfs.type", "must be %q", Salamander)
 		}
-		if len(f.Password) < minObfsKey || len(f.Password) > 256 {
-			return nodeapi.Fault("obfs.password", "must have %d to 256 bytes", minObfsKey)
+		if len(f.Password) < minObfsKey || len(f.Password) > maxObfsKey {
+			return nodeapi.Fault("obfs.password", "must have %d to %d bytes", minObfsKey, maxObfsKey)
 		}
-	}
-	if o.UpMbps < 0 || o.UpMbps > maxMbps {
-		return nodeapi.Fault("up_mbps", "must be between 0 and %d", maxMbps)
-	}
-	if o.DownMbps < 0 || o.DownMbps > maxMbps {
-		return nodeapi.Fault("down_mbps", "must be between 0 and %d", maxMbps)
 	}
 	if i := o.IgnoreClientBandwidth; i != nil && !*i && o.UpMbps == 0 {
 		return nodeapi.Fault("ignore_client_bandwidth", "may be false only when up_mbps sets a cap")
 	}
-	if t := o.UDPIdleTimeoutS; t != 0 && (t < 2 || t > 600) {
-		return nodeapi.Fault("udp_idle_timeout_s", "must be between 2 and 600")
+	if len(o.SNI) > maxName {
+		return nodeapi.Fault("sni", "must have at most %d characters", maxName)
 	}
-	if len(o.SNI) > 253 {
-		return nodeapi.Fault("sni", "must have at most 253 characters")
-	}
-	if err := o.Congestion.validate(); err != nil {
-		return err
-	}
-	if err := o.QUIC.validate(); err != nil {
-		return err
-	}
-	return o.Masquerade.validate()
+	return firstOf(
+		option.Between("up_mbps", o.UpMbps, 0, maxMbps),
+		option.Between("down_mbps", o.DownMbps, 0, maxMbps),
+		option.Between("udp_idle_timeout_ms", o.UDPIdleTimeoutMS, 2_000, 600_000),
+		o.Congestion.validate(),
+		o.QUIC.validate(),
+		o.Masquerade.validate(),
+	)
 }
 
 func (c *Congestion) validate() error {
-	switch c.Type {
-	case "", BBR, Reno:
-	default:
+	if c.Type != BBR && c.Type != Reno {
 		return nodeapi.Fault("congestion.type", "must be %q or %q", BBR, Reno)
 	}
 	switch c.BBRProfile {
@@ -141,23 +153,27 @@ func (c *Congestion) validate() error {
 }
 
 func (q *QUIC) validate() error {
-	if t := q.MaxIdleTimeoutS; t != 0 && (t < 4 || t > 120) {
-		return nodeapi.Fault("quic.max_idle_timeout_s", "must be between 4 and 120")
+	return firstOf(
+		option.Between("quic.max_idle_timeout_ms", q.MaxIdleTimeoutMS, 4_000, 120_000),
+		option.Between("quic.max_incoming_streams", q.MaxIncomingStreams, 8, maxStreams),
+		window("quic.initial_stream_window", q.InitialStreamWindow),
+		window("quic.max_stream_window", q.MaxStreamWindow),
+		window("quic.initial_conn_window", q.InitialConnWindow),
+		window("quic.max_conn_window", q.MaxConnWindow),
+	)
+}
+
+func window(path string, v uint64) error {
+	if v < minWindow || v > maxWindow {
+		return nodeapi.Fault(path, "must be between %d and %d, is %d", minWindow, maxWindow, v)
 	}
-	if n := q.MaxIncomingStreams; n != 0 && (n < 8 || n > maxStreams) {
-		return nodeapi.Fault("quic.max_incoming_streams", "must be between 8 and %d", maxStreams)
-	}
-	for _, w := range []struct {
-		path string
-		v    uint64
-	}{
-		{"quic.initial_stream_window", q.InitialStreamWindow},
-		{"quic.max_stream_window", q.MaxStreamWindow},
-		{"quic.initial_conn_window", q.InitialConnWindow},
-		{"quic.max_conn_window", q.MaxConnWindow},
-	} {
-		if w.v != 0 && (w.v < minWindow || w.v > maxWindow) {
-			return nodeapi.Fault(w.path, "must be between %d and %d", minWindow, maxWindow)
+	return nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -172,23 +188,17 @@ func (o *Options) IgnoreBandwidth() bool {
 }
 
 // UpBytes is the cap of the server's sending in bytes per second, 0 for none.
-func (o *Options) UpBytes() uint64 { return uint64(o.UpMbps) * bitsPerMbit / bitsPerByte }
+func (o *Options) UpBytes() uint64 { return uint64(o.UpMbps) * mbitInBytes }
 
 // DownBytes is the cap that clients are told, in bytes per second, 0 for none.
-func (o *Options) DownBytes() uint64 { return uint64(o.DownMbps) * bitsPerMbit / bitsPerByte }
+func (o *Options) DownBytes() uint64 { return uint64(o.DownMbps) * mbitInBytes }
 
 // UDPIdle is how long a silent UDP association lives.
 func (o *Options) UDPIdle() time.Duration {
-	if o.UDPIdleTimeoutS == 0 {
-		return defaultUDPIdle * time.Second
-	}
-	return time.Duration(o.UDPIdleTimeoutS) * time.Second
+	return time.Duration(o.UDPIdleTimeoutMS) * time.Millisecond
 }
 
 // IdleTimeout is how long a silent connection lives.
 func (q *QUIC) IdleTimeout() time.Duration {
-	if q.MaxIdleTimeoutS == 0 {
-		return defaultQUICTTL * time.Second
-	}
-	return time.Duration(q.MaxIdleTimeoutS) * time.Second
+	return time.Duration(q.MaxIdleTimeoutMS) * time.Millisecond
 }
