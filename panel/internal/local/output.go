@@ -48,7 +48,7 @@ func (o *output) line(s string) {
 		o.tail = o.tail[1:]
 	}
 	o.tail = append(o.tail, s)
-	o.log.Log(context.Background(), o.level(s), "output", "line", s)
+	o.log.Log(context.Background(), o.level(s), "output", "line", s) // a child's line belongs to no request
 }
 
 // last returns the remembered lines, for "it ended, and this is what it said".
