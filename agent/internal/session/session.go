@@ -1,0 +1,188 @@
+// Package session knows who is connected to this node now, and ends it: by subscriber, session, ingress or source address,
+// by the clock, or for a minute after a kick. It holds flows only as something that can be cut.
+package session
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/agent/internal/flow"
+	"culvert/shared/id"
+	"culvert/shared/nodeapi"
+	"culvert/shared/unit"
+)
+
+// Cause says why a session ended, in the words of nodeapi.SessionRecord.
+type Cause string
+
+// The causes.
+const (
+	Ended     Cause = "ended" // by the client
+	Kicked    Cause = "kicked"
+	Suspended Cause = "suspended"
+	Expired   Cause = "expired"
+	Limited   Cause = "limited"
+	Revoked   Cause = "revoked"
+	Drained   Cause = "drained"
+)
+
+// Flow is what a session can cut. Cut must not block, and must not call back into the session's table.
+type Flow interface{ Cut() }
+
+// Session is one signed-in connection.
+type Session struct {
+	principal flow.Principal
+	ingress   string
+	kind      string
+	source    netip.Addr
+	opened    time.Time
+	table     *Table
+	done      chan struct{}
+	up, down  atomic.Int64
+
+	mu    sync.Mutex
+	flows map[Flow]struct{}
+	cause Cause // empty while it lives
+}
+
+// Principal is who the session belongs to.
+func (s *Session) Principal() flow.Principal { return s.principal }
+
+// Done is closed when the session has ended, by whomever.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Ingress is the id of the ingress the session came in by.
+func (s *Session) Ingress() string { return s.ingress }
+
+// Source is the client's address.
+func (s *Session) Source() netip.Addr { return s.source }
+
+// End closes the session from the protocol's side.
+func (s *Session) End() { s.table.end(s, Ended) }
+
+// Cause is why it ended; empty while it lives.
+func (s *Session) Cause() Cause {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause
+}
+
+// Add counts bytes for the session's record.
+func (s *Session) Add(up, down int64) {
+	if up != 0 {
+		s.up.Add(up)
+	}
+	if down != 0 {
+		s.down.Add(down)
+	}
+}
+
+// Attach puts f under the session: it is cut with it. It fails when the session has ended.
+func (s *Session) Attach(f Flow) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause != "" {
+		return false
+	}
+	if s.flows == nil {
+		s.flows = make(map[Flow]struct{}, 1)
+	}
+	s.flows[f] = struct{}{}
+	s.table.flows.Add(1)
+	return true
+}
+
+// Detach forgets f, which has ended on its own.
+func (s *Session) Detach(f Flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.flows[f]; ok {
+		delete(s.flows, f)
+		s.table.flows.Add(-1)
+	}
+}
+
+// stop marks the session as ended and hands out what must be cut. It reports false if it had ended before.
+func (s *Session) stop(c Cause) (map[Flow]struct{}, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause != "" {
+		return nil, false
+	}
+	s.cause = c
+	flows := s.flows
+	s.flows = nil
+	s.table.flows.Add(-int64(len(flows)))
+	close(s.done)
+	return flows, true
+}
+
+func (s *Session) record() nodeapi.SessionRecord {
+	return nodeapi.SessionRecord{
+		ID: s.principal.Session, Subscriber: s.principal.ID, Ingress: s.ingress, Kind: s.kind,
+		Source: s.source.String(), Opened: s.opened.UnixMilli(),
+		Up: unit.Bytes(s.up.Load()), Down: unit.Bytes(s.down.Load()),
+	}
+}
+
+// Open describes a session to open.
+type Open struct {
+	Principal flow.Principal // Session is filled in
+	Ingress   string
+	Kind      string
+	Source    netip.Addr
+	Expires   int64 // Unix seconds; 0 = never
+}
+
+// Open lists a new session. It returns flow.ErrRefused while a kick blocks it.
+func (t *Table) Open(o Open) (*Session, error) {
+	now := time.Now()
+	o.Principal.Session = id.New(id.Session)
+	s := &Session{
+		principal: o.Principal, ingress: o.Ingress, kind: o.Kind, source: o.Source.Unmap(), opened: now,
+		table: t, done: make(chan struct{}),
+	}
+	t.mu.Lock()
+	if t.blocked(o.Principal.ID, o.Ingress, s.source, now) {
+		t.mu.Unlock()
+		return nil, flow.ErrRefused
+	}
+	t.sessions[s.principal.Session] = s
+	g := t.groups[o.Principal.ID]
+	if g == nil {
+		g = &group{subscriber: o.Principal.ID, sessions: map[*Session]struct{}{}, at: -1}
+		t.groups[o.Principal.ID] = g
+	}
+	g.sessions[s] = struct{}{}
+	t.expire(g, o.Expires)
+	t.mu.Unlock()
+	t.record(s.record())
+	return s, nil
+}
+
+// end closes s for cause c, cuts its flows and reports it. It reports false if it had ended before.
+func (t *Table) end(s *Session, c Cause) bool {
+	flows, first := s.stop(c)
+	if !first {
+		return false
+	}
+	for f := range flows {
+		f.Cut()
+	}
+	t.mu.Lock()
+	delete(t.sessions, s.principal.Session)
+	if g := t.groups[s.principal.ID]; g != nil {
+		delete(g.sessions, s)
+		if len(g.sessions) == 0 {
+			t.expire(g, 0)
+			delete(t.groups, g.subscriber)
+		}
+	}
+	t.mu.Unlock()
+	r := s.record()
+	r.Closed, r.Cause = time.Now().UnixMilli(), string(c)
+	t.record(r)
+	return true
+}
