@@ -98,6 +98,9 @@ func startRedis() (string, error) {
 
 const dirPattern = "culvert-test-*"
 
+// Dir is the directory of this test process, for servers shared by its tests. A later process removes it.
+func Dir() (string, error) { return processDir() }
+
 // makeDir makes this process's directory, marked by a lock that ends with the process, and removes those of
 // processes that have ended.
 func makeDir() (string, error) {
