@@ -41,10 +41,27 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, end()) }()
 
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...) //nolint:gosec // the caller's own arguments
+	has := func(flag string) bool {
+		return slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, flag) })
+	}
+	if has("-bench") {
+		cmd := goTest(ctx, env, args)
+		cmd.Stdout = os.Stdout // figures are for reading, not for counting
+		return cmd.Run()
+	}
+	return counted(goTest(ctx, env, append([]string{"-json"}, args...)), has("-run"))
+}
+
+func goTest(ctx context.Context, env, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...) //nolint:gosec // the caller's own arguments
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd
+}
+
+// counted runs the tests through a tally and returns its verdict.
+func counted(cmd *exec.Cmd, filtered bool) error {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -52,7 +69,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	t := newTally(os.Stdout, slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-run") }))
+	t := newTally(os.Stdout, filtered)
 	readErr := t.read(out)
 	_, drainErr := io.Copy(io.Discard, out) // after a read error, so that the child can end
 	waitErr := cmd.Wait()

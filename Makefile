@@ -1,0 +1,63 @@
+# Culvert. `make` lists the targets.
+
+BIN     := bin
+TOOLS   := $(CURDIR)/.cache/bin
+GO      ?= go
+SUITE   := $(GO) run ./panel/internal/local/localtest/cmd
+
+GOLANGCI_VERSION := v2.5.0
+GOFUMPT_VERSION  := v0.9.1
+
+# Data of `make run`. Override with: make run CULVERT_DATA_DIR=/somewhere
+CULVERT_DATA_DIR ?= $(CURDIR)/data
+
+.PHONY: help deps build run test verify bench soak gen fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what is missing (PostgreSQL, Redis, compiler) through apt
+	@deploy/install-deps.sh
+
+build: ## build both programs into bin/
+	$(GO) build -trimpath -o $(BIN)/culvert-panel ./panel
+	$(GO) build -trimpath -o $(BIN)/culvert-agent ./agent
+
+run: deps build ## install, build, and run panel, node and private databases until Ctrl-C
+	CULVERT_DATA_DIR="$(CULVERT_DATA_DIR)" $(BIN)/culvert-panel up
+
+test: deps ## vet, formatting, and all tests with the race detector on real PostgreSQL and Redis
+	@echo "test: gofmt"
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r gofmt -l); \
+	 if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
+	@echo "test: go vet"
+	@$(GO) vet ./...
+	@echo "test: go test -race -shuffle=on"
+	@$(SUITE) -race -shuffle=on -timeout 20m $(ARGS) ./...
+
+verify: deps $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## formatting, linters, house rules
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r $(TOOLS)/gofumpt -l); \
+	 if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
+	$(TOOLS)/golangci-lint run ./...
+	$(GO) test ./shared/arch
+
+bench: deps ## the measurements of the design, as ratios within one run
+	$(SUITE) -run '^$$' -bench . -benchtime 1x -timeout 60m $(ARGS) ./...
+
+soak: deps ## the long forms of the tests
+	CULVERT_TEST_SOAK=1 $(SUITE) -race -shuffle=on -timeout 120m $(ARGS) ./...
+
+gen: ## regenerate what is generated
+	$(GO) generate ./...
+
+fmt: $(TOOLS)/gofumpt ## format all Go code
+	@git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r $(TOOLS)/gofumpt -w
+
+clean: ## remove what was built; data stays
+	rm -rf $(BIN) .cache
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(TOOLS)/gofumpt:
+	GOBIN=$(TOOLS) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)

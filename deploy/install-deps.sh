@@ -1,0 +1,69 @@
+#!/bin/bash
+# Installs what `make run` and `make test` need on Debian or Ubuntu, and only what is missing:
+# PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make.
+# Makes the system account "culvert", which those servers run as when Culvert is started by root.
+# Says what it does; a second run does nothing.
+set -euo pipefail
+
+say() { echo "install-deps: $*"; }
+
+find_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; }
+
+missing=()
+find_postgres                                     || missing+=(postgresql)
+command -v redis-server >/dev/null                || missing+=(redis-server)
+command -v curl >/dev/null                        || missing+=(curl)
+command -v gcc  >/dev/null                        || missing+=(gcc libc6-dev)
+command -v make >/dev/null                        || missing+=(make)
+[ -e /etc/ssl/certs/ca-certificates.crt ]         || missing+=(ca-certificates)
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+
+need_root() {
+	if [ "${#as_root[@]}" -gt 0 ] && ! command -v sudo >/dev/null; then
+		say "as root, run: $*"
+		exit 1
+	fi
+}
+
+# Packages start their servers on installation. Ours are private, so keep these from starting, and from
+# taking port 5432 and 6379: policy-rc.d is Debian's switch for that. An existing one is left alone.
+policy=/usr/sbin/policy-rc.d
+policy_made=no
+restore() { if [ "$policy_made" = yes ]; then "${as_root[@]}" rm -f "$policy"; fi; }
+trap restore EXIT
+
+if [ "${#missing[@]}" -gt 0 ]; then
+	if ! command -v apt-get >/dev/null; then
+		say "no apt-get here; install by hand: ${missing[*]}"
+		exit 1
+	fi
+	need_root "apt-get install -y ${missing[*]}"
+	say "installing: ${missing[*]}"
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+		"${as_root[@]}" chmod 755 "$policy"
+		policy_made=yes
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	"${as_root[@]}" apt-get update -q
+	# postgresql-common would make and start a cluster "main"; we make our own.
+	if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		"${as_root[@]}" mkdir -p /etc/postgresql-common
+		echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+	fi
+	"${as_root[@]}" apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"
+else
+	say "everything is installed"
+fi
+
+if [ "$(id -u)" = 0 ] && ! getent passwd culvert >/dev/null; then
+	say "making the system account culvert"
+	useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin culvert
+fi
+
+if ! command -v go >/dev/null; then
+	say "Go 1.26 or newer is needed and is not in PATH: https://go.dev/doc/install"
+	exit 1
+fi
