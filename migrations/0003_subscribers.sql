@@ -71,6 +71,16 @@ CREATE INDEX subscriber_reset ON subscriber (next_reset) WHERE next_reset IS NOT
 CREATE INDEX subscriber_search ON subscriber USING gin ((name || ' ' || email || ' ' || full_name || ' ' || coalesce(external_id, '')) gin_trgm_ops);
 CALL guard_tenant_table('subscriber', 'SELECT, INSERT, UPDATE, DELETE');
 
+-- Where usage that arrives after a deletion is booked.
+CREATE TABLE former_subscriber (
+    tenant_id  text NOT NULL REFERENCES tenant (tenant_id),
+    id         text NOT NULL UNIQUE,
+    name       text NOT NULL,
+    deleted_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CALL guard_tenant_table('former_subscriber', 'SELECT, INSERT');
+
 -- Generated secrets, one a protocol family.
 CREATE TABLE credential (
     tenant_id     text NOT NULL,

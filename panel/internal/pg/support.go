@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -76,3 +77,21 @@ func (q quiet) Trace(ctx context.Context, begin time.Time, fc func() (string, in
 func (q quiet) ParamsFilter(_ context.Context, query string, _ ...any) (string, []any) {
 	return query, nil
 }
+
+// Strings is a text[] column.
+type Strings []string
+
+// Scan implements sql.Scanner.
+func (s *Strings) Scan(src any) error { return arrayScanner[string]{(*[]string)(s)}.Scan(src) }
+
+// Value implements driver.Valuer; nil is stored as an empty array.
+func (s Strings) Value() (driver.Value, error) {
+	if s == nil {
+		s = Strings{}
+	}
+	b, err := pgtype.NewMap().Encode(pgtype.TextArrayOID, pgtype.TextFormatCode, []string(s), nil)
+	return string(b), err
+}
+
+// GormDataType implements schema.GormDataTypeInterface.
+func (Strings) GormDataType() string { return "text[]" }

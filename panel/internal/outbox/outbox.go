@@ -1,0 +1,120 @@
+// Package outbox carries facts out of a transaction. An event is a row written with the change that makes it true;
+// the dispatcher hands rows to a queue after commit, at least once, and a row is finished only when its handlers are.
+//
+// States of a row:
+//
+//	open --dispatch--> sent (attempt n, enqueued as ID.n) --Done--> done
+//	                     |  \--handler failed: Retry--> open again, later
+//	                     \--forgotten (Redis lost it): swept after Forgotten--> open again, attempt n+1
+//
+// Losing the queue therefore costs time, never an event.
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"culvert/panel/internal/pg"
+	"culvert/shared/id"
+)
+
+// Event is a fact. Payloads hold ids, never secrets; handlers reload what they need.
+type Event interface {
+	Kind() string // past tense, domain first: subscriber.changed
+}
+
+// Emit writes e in tx. It is the only way out of a transaction.
+func Emit(ctx context.Context, tx *pg.Tx, tenant, trace string, e Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("emit %s: %w", e.Kind(), err)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO outbox (tenant_id, id, kind, payload, trace, created_at, not_before)
+		VALUES ($1, $2, $3, $4::jsonb, $5, $6, $6)`, tenant, id.New(id.Event), e.Kind(), string(body), trace, tx.Now)
+	if err != nil {
+		return fmt.Errorf("emit %s: %w", e.Kind(), err)
+	}
+	return nil
+}
+
+// Row is an event on its way.
+type Row struct {
+	ID      string          `json:"id"`
+	Tenant  string          `json:"tenant"`
+	Kind    string          `json:"kind"`
+	Payload json.RawMessage `json:"payload"`
+	Trace   string          `json:"trace"`
+	Attempt int             `json:"attempt"`
+}
+
+// Queue takes rows for handling. An error means that nothing of the batch is known to be queued.
+type Queue interface {
+	Enqueue(ctx context.Context, rows []Row) error
+}
+
+// Timing of the dispatcher.
+const (
+	batch     = 500
+	Forgotten = 30 * time.Second // a row sent and not finished for so long is sent again
+	keep      = 72 * time.Hour   // finished rows stay that long for people to look at
+)
+
+// Dispatch claims open rows, oldest first, and hands them to q. It returns how many. The claim is committed only when
+// q took them: a failed enqueue leaves the rows open.
+func Dispatch(ctx context.Context, db *pg.DB, q Queue) (int, error) {
+	var rows []Row
+	err := db.InSystem(ctx, func(tx *pg.Tx) error {
+		rows = rows[:0]
+		err := tx.Query(ctx, `UPDATE outbox o SET attempt = attempt + 1, dispatched_at = $1, not_before = $2
+			FROM (SELECT id FROM outbox WHERE done_at IS NULL AND not_before <= $1 ORDER BY not_before, id LIMIT $3
+			      FOR UPDATE SKIP LOCKED) c
+			WHERE o.id = c.id RETURNING o.id, o.tenant_id, o.kind, o.payload::text, o.trace, o.attempt`,
+			[]any{tx.Now, tx.Now.Add(Forgotten), batch}, func(r pg.Row) error {
+				var x Row
+				var payload string
+				if err := r.Scan(&x.ID, &x.Tenant, &x.Kind, &payload, &x.Trace, &x.Attempt); err != nil {
+					return err
+				}
+				x.Payload = json.RawMessage(payload)
+				rows = append(rows, x)
+				return nil
+			})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		return q.Enqueue(ctx, rows)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("dispatch outbox: %w", err)
+	}
+	return len(rows), nil
+}
+
+// Done finishes rows. Finishing one twice is a no-op.
+func Done(ctx context.Context, tx *pg.Tx, ids []string) error {
+	_, err := tx.Exec(ctx, "UPDATE outbox SET done_at = $2, error = '' WHERE id = ANY($1) AND done_at IS NULL", ids, tx.Now)
+	return err
+}
+
+// Retry opens rows again after a failed handler, with back-off by attempt, and keeps the reason visible.
+func Retry(ctx context.Context, db *pg.DB, ids []string, cause error) error {
+	return db.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE outbox SET error = left($2, 500),
+			not_before = $3::timestamptz + least(power(2, least(attempt, 9)) * interval '200 milliseconds', interval '60 seconds')
+			WHERE id = ANY($1) AND done_at IS NULL`, ids, cause.Error(), tx.Now)
+		return err
+	})
+}
+
+// Sweep deletes rows finished long ago and returns how many.
+func Sweep(ctx context.Context, db *pg.DB) (int64, error) {
+	var n int64
+	err := db.InSystem(ctx, func(tx *pg.Tx) error {
+		var err error
+		n, err = tx.Exec(ctx, "DELETE FROM outbox WHERE done_at < $1", tx.Now.Add(-keep))
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,226 @@
+package subscriber
+
+import (
+	"context"
+	"time"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/audit"
+	"culvert/panel/internal/pg"
+	"culvert/shared/nodeapi"
+	"culvert/shared/unit"
+)
+
+const sweepBatch = 500
+
+// system is the actor of changes that time or traffic make.
+func system(tenant, why string) actor.Actor {
+	return actor.Actor{Tenant: tenant, Kind: actor.System, ID: why, Name: why, Permissions: actor.Full()}
+}
+
+// ExpireDue moves subscribers whose instant has come to expired, and holds past their deadline too. Nodes refuse them by
+// their own clock already; this makes the panel say so. It returns how many.
+func (s *Service) ExpireDue(ctx context.Context) (int, error) {
+	n := 0
+	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+		moved, err := moved(ctx, tx, `UPDATE subscriber SET status = 'expired', reason = '', version = version + 1, updated_at = $1
+			WHERE id IN (SELECT id FROM subscriber WHERE (status IN ('active', 'limited') AND expires_at <= $1)
+				OR (status = 'on_hold' AND hold_deadline <= $1) LIMIT $2 FOR UPDATE SKIP LOCKED)
+			RETURNING tenant_id, id`, tx.Now, sweepBatch)
+		n = len(moved)
+		if err != nil {
+			return err
+		}
+		return tell(ctx, tx, moved, "subscriber.expire")
+	})
+	return n, err
+}
+
+// ResetDue starts the next period of subscribers whose reset instant has come. It returns how many.
+func (s *Service) ResetDue(ctx context.Context) (int, error) {
+	n := 0
+	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+		due := []Subscriber{}
+		if err := lockDue(tx, &due, sweepBatch); err != nil {
+			return err
+		}
+		n = len(due)
+		page := make([]*Subscriber, len(due))
+		for i := range due {
+			page[i] = &due[i]
+		}
+		if n == 0 {
+			return nil
+		}
+		if err := complete(ctx, tx, page); err != nil {
+			return err
+		}
+		for _, sub := range page {
+			if err := startPeriod(ctx, tx, sub); err != nil {
+				return err
+			}
+			sub.settle(tx.Now)
+			sub.Version, sub.UpdatedAt = sub.Version+1, tx.Now
+			if err := save(tx, sub); err != nil {
+				return err
+			}
+			if err := tell(ctx, tx, []ref{{sub.TenantID, sub.ID}}, "subscriber.reset_usage"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// LimitReached moves those of ids whose traffic is used up to limited, in the transaction that booked the traffic.
+func LimitReached(ctx context.Context, tx *pg.Tx, ids []string) error {
+	moved, err := moved(ctx, tx, `UPDATE subscriber s SET status = 'limited', reason = '', version = version + 1, updated_at = $1
+		FROM usage_total u WHERE u.subscriber_id = s.id AND s.id = ANY($2) AND s.status = 'active' AND s.traffic_limit >= 0
+		AND u.up + u.down >= s.traffic_limit + u.granted RETURNING s.tenant_id, s.id`, tx.Now, ids)
+	if err != nil {
+		return err
+	}
+	return tell(ctx, tx, moved, "subscriber.limit")
+}
+
+// FirstUse starts the term of those of ids who were on hold.
+func FirstUse(ctx context.Context, tx *pg.Tx, ids []string) error {
+	moved, err := moved(ctx, tx, `UPDATE subscriber SET status = 'active', version = version + 1, updated_at = $1, period_start = $1,
+		expires_at = coalesce(expires_at, $1::timestamptz + hold_term), hold_deadline = NULL
+		WHERE id = ANY($2) AND status = 'on_hold' RETURNING tenant_id, id`, tx.Now, ids)
+	if err != nil {
+		return err
+	}
+	return tell(ctx, tx, moved, "subscriber.activate")
+}
+
+type ref struct{ tenant, id string }
+
+func moved(ctx context.Context, tx *pg.Tx, query string, args ...any) ([]ref, error) {
+	var out []ref
+	err := tx.Query(ctx, query, args, func(r pg.Row) error {
+		var x ref
+		if err := r.Scan(&x.tenant, &x.id); err != nil {
+			return err
+		}
+		out = append(out, x)
+		return nil
+	})
+	return out, err
+}
+
+func tell(ctx context.Context, tx *pg.Tx, who []ref, action string) error {
+	for _, x := range who {
+		a := system(x.tenant, "clock")
+		if err := emitChanged(ctx, tx, a, &Subscriber{TenantID: x.tenant, ID: x.id}); err != nil {
+			return err
+		}
+		if err := audit.Record(ctx, tx, a, action, "subscriber/"+x.id, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NodeView is what the compiler of desired states needs of a subscriber.
+type NodeView struct {
+	Row        nodeapi.Subscriber
+	TenantID   string
+	NodeGroups []string // empty = all that the tenant may use
+}
+
+// ForNodes returns the views of ids, or of every subscriber after the id after when ids is nil, in the order of ids, at
+// most limit. Subscribers of suspended tenants are not enabled.
+func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit int) ([]NodeView, error) {
+	const q = `SELECT s.tenant_id, s.id, s.name, t.realm, s.status, s.reason, t.status, s.expires_at, s.protocols, s.node_groups, t.node_groups,
+		s.traffic_limit, s.period, s.speed_up, s.speed_down, s.devices, s.generation, s.verifier_salt, s.verifier,
+		CASE WHEN s.alone THEN s.password_id ELSE '' END
+		FROM subscriber s JOIN tenant t USING (tenant_id)
+		WHERE s.id > $2 AND ($1::text[] IS NULL OR s.id = ANY($1)) ORDER BY s.id LIMIT $3`
+	var out []NodeView
+	at := map[string]int{}
+	err := tx.Query(ctx, q, []any{ids, after, limit}, func(r pg.Row) error {
+		v, err := scanView(r)
+		if err != nil {
+			return err
+		}
+		at[v.Row.ID] = len(out)
+		out = append(out, v)
+		return nil
+	})
+	if err != nil || len(out) == 0 {
+		return out, err
+	}
+	err = tx.Query(ctx, `SELECT subscriber_id, family, sha256 FROM credential WHERE subscriber_id >= $1 AND subscriber_id <= $2
+		AND ($3::text[] IS NULL OR subscriber_id = ANY($3)) ORDER BY subscriber_id, family`,
+		[]any{out[0].Row.ID, out[len(out)-1].Row.ID, ids}, func(r pg.Row) error {
+			var sid string
+			var c nodeapi.Secret
+			if err := r.Scan(&sid, &c.Family, &c.SHA256); err != nil {
+				return err
+			}
+			if i, ok := at[sid]; ok {
+				out[i].Row.Secrets = append(out[i].Row.Secrets, c)
+			}
+			return nil
+		})
+	return out, err
+}
+
+func scanView(r pg.Row) (NodeView, error) {
+	var v NodeView
+	row := &v.Row
+	var status, reason, tenantStatus string
+	var expires *time.Time
+	var limit unit.Bytes
+	var groups, granted []string
+	ver := &nodeapi.Verifier{Iterations: Iterations}
+	err := r.Scan(&v.TenantID, &row.ID, &row.Name, &row.Realm, &status, &reason, &tenantStatus, &expires, pg.Array(&row.Protocols),
+		pg.Array(&groups), pg.Array(&granted), &limit, &row.Period, &row.SpeedUp, &row.SpeedDown, &row.Devices, &row.Generation,
+		&ver.Salt, &ver.Hash, &row.PasswordID)
+	if err != nil {
+		return v, err
+	}
+	row.Password = ver
+	row.Enabled = (status == Active || status == OnHold) && tenantStatus == "active"
+	switch {
+	case row.Enabled:
+	case tenantStatus != "active":
+		row.Reason = "tenant_suspended"
+	default:
+		row.Reason = status
+	}
+	if expires != nil {
+		row.Expires = expires.Unix()
+	}
+	if len(row.Protocols) == 0 {
+		row.Protocols = kinds()
+	}
+	if len(row.PasswordID) == 0 {
+		row.PasswordID = nil
+	}
+	row.Metered = limit != unit.Unlimited
+	v.NodeGroups = within(groups, granted)
+	return v, nil
+}
+
+// within narrows what a subscriber may use to what the tenant was granted; nil stands for all. A subscriber whose groups
+// were all taken from the tenant may use none: a list with one impossible entry says so.
+func within(own, granted []string) []string {
+	switch {
+	case len(own) == 0:
+		return granted
+	case len(granted) == 0:
+		return own
+	}
+	out := []string{"none"}
+	for _, g := range own {
+		for _, h := range granted {
+			if g == h {
+				out = append(out, g)
+			}
+		}
+	}
+	return out
+}
