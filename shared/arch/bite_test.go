@@ -59,7 +59,8 @@ func TestRulesBite(t *testing.T) {
 		"background":   {map[string]string{"a/a.go": "package a\nimport \"context\"\nvar c = context.Background()\n"}, mannerFaults, []string{"below main"}},
 		"unfinished":   {map[string]string{"a/a.go": "package a\n\n// TODO: rest\n"}, mannerFaults, []string{"finish it"}},
 		"changed variable": {
-			map[string]string{"a/a.go": "package a\nvar n int\nvar m = map[int]int{}\n", "a/b.go": "package a\nfunc f() { n++; m[1] = 2 }\n"}, variableFaults,
+			map[string]string{"a/a.go": "package a\nvar n int\nvar m = map[int]int{}\n", "a/b.go": "package a\nfunc f() { n++; m[1] = 2 }\n"},
+			variableFaults,
 			[]string{"variable n", "variable m"},
 		},
 		"local of the same name": {map[string]string{"a/a.go": "package a\nvar n int\nfunc f() { n := 1; n++; func(m int) { m = 2 }(n) }\n"}, variableFaults, nil},

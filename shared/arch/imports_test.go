@@ -188,11 +188,13 @@ func boundaries() []boundary {
 		{[]string{"github.com/gofiber", "github.com/danielgtaylor/huma", "github.com/valyala/fasthttp"}, web, "Fiber and huma only in the panel's surfaces and app"},
 		{[]string{"github.com/hibiken/asynq"}, in("panel/internal/jobs", "agent/internal/control"), "asynq only in panel/internal/jobs and agent/internal/control"},
 		{
-			[]string{"github.com/apernet", "github.com/quic-go", "golang.zx2c4.com/wireguard", "gvisor.dev/gvisor"}, in("agent"),
+			[]string{"github.com/apernet", "github.com/quic-go", "golang.zx2c4.com/wireguard", "gvisor.dev/gvisor"},
+			in("agent"),
 			"QUIC, WireGuard and netstack only in the agent",
 		},
 		{
-			[]string{"os/exec"}, in("panel/internal/local", "agent/internal/hostnet", "agent/internal/child"),
+			[]string{"os/exec"},
+			in("panel/internal/local", "agent/internal/hostnet", "agent/internal/child"),
 			"programs are started only by panel/internal/local, agent/internal/hostnet and agent/internal/child",
 		},
 		{[]string{module + "/migrations"}, in("panel", "migrations"), "migrations belong to the panel"},

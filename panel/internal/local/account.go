@@ -90,7 +90,7 @@ func (a *account) writeFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
+	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename, as it should
 	_, errWrite := f.Write(content)
 	errSync := f.Sync()
 	if err := errors.Join(errWrite, errSync, f.Close()); err != nil {

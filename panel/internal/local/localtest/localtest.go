@@ -32,9 +32,9 @@ const startLimit = 2 * time.Minute
 
 // Servers of this process, started by the first test that asks.
 var (
-	processPostgres = sync.OnceValues(startPostgres) //nolint:gochecknoglobals // one server per test process is the point
-	processRedis    = sync.OnceValues(startRedis)    //nolint:gochecknoglobals // one server per test process is the point
-	processDir      = sync.OnceValues(makeDir)       //nolint:gochecknoglobals // one directory per test process is the point
+	processPostgres = sync.OnceValues(startPostgres)
+	processRedis    = sync.OnceValues(startRedis)
+	processDir      = sync.OnceValues(makeDir)
 )
 
 // Postgres returns the superuser's DSN of a running PostgreSQL. Each test makes its own database in it.
