@@ -3,6 +3,7 @@
 BIN     := bin
 TOOLS   := $(CURDIR)/.cache/bin
 GO      ?= go
+SOURCES := find . -name '*.go' -not -path '*/node_modules/*' -not -path './.cache/*' -not -path './data/*'
 SUITE   := $(GO) run ./panel/internal/local/localtest/cmd
 
 GOLANGCI_VERSION := v2.5.0
@@ -28,7 +29,7 @@ run: deps build ## install, build, and run panel, node and private databases unt
 
 test: deps ## vet, formatting, and all tests with the race detector on real PostgreSQL and Redis
 	@echo "test: gofmt"
-	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r gofmt -l); \
+	@files=$$($(SOURCES) | xargs -r gofmt -l); \
 	 if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
 	@echo "test: go vet"
 	@$(GO) vet ./...
@@ -36,7 +37,7 @@ test: deps ## vet, formatting, and all tests with the race detector on real Post
 	@$(SUITE) -race -shuffle=on -timeout 20m $(ARGS) ./...
 
 verify: deps $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## formatting, linters, house rules
-	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r $(TOOLS)/gofumpt -l); \
+	@files=$$($(SOURCES) | xargs -r $(TOOLS)/gofumpt -l); \
 	 if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
 	$(TOOLS)/golangci-lint run ./...
 	$(GO) test ./shared/arch
@@ -51,7 +52,7 @@ gen: ## regenerate what is generated
 	$(GO) generate ./...
 
 fmt: $(TOOLS)/gofumpt ## format all Go code
-	@git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r $(TOOLS)/gofumpt -w
+	@$(SOURCES) | xargs -r $(TOOLS)/gofumpt -w
 
 clean: ## remove what was built; data stays
 	rm -rf $(BIN) .cache

@@ -63,6 +63,7 @@ func TestRulesBite(t *testing.T) {
 			variableFaults,
 			[]string{"variable n", "variable m"},
 		},
+		"blank is no variable":   {map[string]string{"a/a.go": "package a\nvar _ = 1\nfunc f() { _ = 2 }\n"}, variableFaults, nil},
 		"local of the same name": {map[string]string{"a/a.go": "package a\nvar n int\nfunc f() { n := 1; n++; func(m int) { m = 2 }(n) }\n"}, variableFaults, nil},
 		"budgets": {
 			map[string]string{"a/a.go": "package a\ntype T struct{" + strings.Repeat("A,", 25) + "A int}\nfunc f() {" + strings.Repeat("\n", 100) + "}\n" + strings.Repeat("\n", 600)},

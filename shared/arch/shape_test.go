@@ -206,6 +206,9 @@ func variableFaults(tr *tree) []string {
 			}
 			for _, spec := range gen.Specs {
 				for _, name := range spec.(*ast.ValueSpec).Names { //nolint:forcetypeassert // a var declaration holds value specs only
+					if name.Name == "_" {
+						continue
+					}
 					if global[key(f)] == nil {
 						global[key(f)] = map[string]bool{}
 					}
