@@ -1,0 +1,238 @@
+package desired
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
+	"culvert/shared/nodeapi"
+)
+
+// Purposes under which compiled documents are sealed.
+const (
+	sealSections = "desired.sections"
+	sealRow      = "desired.row"
+)
+
+// digest is a held row: its digest, and whether it is a tombstone.
+type digest struct {
+	sum     [32]byte
+	removed bool
+}
+
+// nodeState is a node's document while it is compiled, under lock.
+type nodeState struct {
+	node     string
+	groups   []string
+	revision int64
+	hash     string
+	rows     int
+	mixed    [32]byte
+
+	sections    nodeapi.Sections
+	sectionsRev int64
+	sectionsNew bool
+
+	changed []nodeapi.Subscriber
+	sums    [][32]byte
+	removed []string
+}
+
+// lockOne locks one node's document, making an empty one for a node that has none yet. It returns nil for a node that
+// must not have one.
+func (s *Service) lockOne(ctx context.Context, tx *pg.Tx, node string) (*nodeState, error) {
+	var status string
+	found, err := tx.One(ctx, "SELECT status FROM node WHERE id = $1", []any{node}, &status)
+	if err != nil || !found {
+		return nil, err
+	}
+	if status != "active" && status != "suspended" {
+		_, err := tx.Exec(ctx, "DELETE FROM desired_state WHERE node_id = $1", node)
+		return nil, err
+	}
+	empty := nodeapi.Sections{Ingresses: []nodeapi.Ingress{}, Certificates: []nodeapi.Certificate{}}
+	body, err := json.Marshal(empty)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO desired_state (node_id, revision, hash, sections_rev, sections, rows, mixed, compiled_at)
+		VALUES ($1, 0, '', 0, $2, 0, $3, $4) ON CONFLICT DO NOTHING`, node, s.vault.Seal(sealSections, node, body), make([]byte, 32), tx.Now); err != nil {
+		return nil, err
+	}
+	states, err := s.lock(ctx, tx, "d.node_id = $1", node)
+	if err != nil || len(states) == 0 {
+		return nil, err
+	}
+	return states[0], nil
+}
+
+func (s *Service) lockAll(ctx context.Context, tx *pg.Tx) ([]*nodeState, error) {
+	return s.lock(ctx, tx, "d.revision > 0")
+}
+
+// lock takes the documents in order of node id, so that two compilers never wait for each other in a circle.
+func (s *Service) lock(ctx context.Context, tx *pg.Tx, where string, args ...any) ([]*nodeState, error) {
+	var out []*nodeState
+	var sealed [][]byte
+	err := tx.Query(ctx, `SELECT d.node_id, d.revision, d.hash, d.sections_rev, d.sections, d.rows, d.mixed,
+		ARRAY(SELECT group_id FROM node_group_member m WHERE m.node_id = d.node_id)
+		FROM desired_state d WHERE `+where+` ORDER BY d.node_id FOR UPDATE OF d`, args, func(r pg.Row) error {
+		var st nodeState
+		var body, mixed []byte
+		if err := r.Scan(&st.node, &st.revision, &st.hash, &st.sectionsRev, &body, &st.rows, &mixed, pg.Array(&st.groups)); err != nil {
+			return err
+		}
+		copy(st.mixed[:], mixed)
+		out, sealed = append(out, &st), append(sealed, bytes.Clone(body))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, st := range out {
+		body, err := s.vault.Open(ctx, sealSections, st.node, sealed[i])
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(body, &st.sections); err != nil {
+			return nil, fmt.Errorf("sections of %s: %w", st.node, err)
+		}
+	}
+	return out, nil
+}
+
+func (st *nodeState) setSections(s nodeapi.Sections) {
+	before, after := nodeapi.HashState(st.sections, 0, [32]byte{}), nodeapi.HashState(s, 0, [32]byte{})
+	st.sectionsNew = before != after || st.sectionsRev == 0
+	st.sections = s
+}
+
+// weigh compares a subscriber with what the node holds and notes the difference. It takes the id out of held.
+func (st *nodeState) weigh(v *subscriber.NodeView, held map[string]digest) {
+	old, has := held[v.Row.ID]
+	if !Serves(v, st.groups) {
+		return // dropRest makes the tombstone
+	}
+	delete(held, v.Row.ID)
+	sum := v.Row.Digest()
+	if has && !old.removed {
+		if old.sum == sum {
+			return
+		}
+		nodeapi.Mix(&st.mixed, old.sum)
+	} else {
+		st.rows++
+	}
+	nodeapi.Mix(&st.mixed, sum)
+	st.changed, st.sums = append(st.changed, v.Row), append(st.sums, sum)
+}
+
+// dropRest turns the rows that nobody weighed into tombstones.
+func (st *nodeState) dropRest(held map[string]digest) {
+	for sid, old := range held {
+		if old.removed {
+			continue
+		}
+		nodeapi.Mix(&st.mixed, old.sum)
+		st.rows--
+		st.removed = append(st.removed, sid)
+	}
+}
+
+// publish stores the difference as the next revision and tells the gateways. No difference, no revision.
+func (s *Service) publish(ctx context.Context, tx *pg.Tx, st *nodeState) error {
+	if !st.sectionsNew && len(st.changed) == 0 && len(st.removed) == 0 {
+		return nil
+	}
+	st.revision++
+	if st.sectionsNew {
+		st.sectionsRev = st.revision
+	}
+	st.hash = nodeapi.HashState(st.sections, st.rows, st.mixed)
+	if err := s.storeRows(ctx, tx, st); err != nil {
+		return err
+	}
+	if st.sectionsNew {
+		body, err := json.Marshal(st.sections)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE desired_state SET sections = $2, sections_rev = $3 WHERE node_id = $1",
+			st.node, s.vault.Seal(sealSections, st.node, body), st.sectionsRev); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE desired_state SET revision = $2, hash = $3, rows = $4, mixed = $5, compiled_at = $6 WHERE node_id = $1`,
+		st.node, st.revision, st.hash, st.rows, st.mixed[:], tx.Now); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE node SET wanted_revision = $2, wanted_hash = $3 WHERE id = $1", st.node, st.revision, st.hash); err != nil {
+		return err
+	}
+	return tx.Notify(ctx, pg.ChannelRevision, fmt.Sprintf("%s %d", st.node, st.revision))
+}
+
+func (s *Service) storeRows(ctx context.Context, tx *pg.Tx, st *nodeState) error {
+	ids, sums, bodies := make([]string, len(st.changed)), make([][]byte, len(st.changed)), make([][]byte, len(st.changed))
+	for i := range st.changed {
+		body, err := json.Marshal(&st.changed[i])
+		if err != nil {
+			return err
+		}
+		ids[i], sums[i] = st.changed[i].ID, st.sums[i][:]
+		bodies[i] = s.vault.Seal(sealRow, st.node+"/"+ids[i], body)
+	}
+	if len(ids) > 0 {
+		if _, err := tx.Exec(ctx, `INSERT INTO desired_subscriber (node_id, subscriber_id, revision, removed, digest, row)
+			SELECT $1, u.id, $2, false, u.sum, u.body FROM unnest($3::text[], $4::bytea[], $5::bytea[]) AS u (id, sum, body)
+			ON CONFLICT (node_id, subscriber_id) DO UPDATE SET revision = EXCLUDED.revision, removed = false,
+			digest = EXCLUDED.digest, row = EXCLUDED.row`, st.node, st.revision, ids, sums, bodies); err != nil {
+			return err
+		}
+	}
+	if len(st.removed) == 0 {
+		return nil
+	}
+	// The row leaves the database with the subscriber: a tombstone holds no credential.
+	_, err := tx.Exec(ctx, `UPDATE desired_subscriber SET revision = $2, removed = true, digest = '', row = ''
+		WHERE node_id = $1 AND subscriber_id = ANY($3)`, st.node, st.revision, st.removed)
+	return err
+}
+
+func loadDigests(ctx context.Context, tx *pg.Tx, node string) (map[string]digest, error) {
+	out := map[string]digest{}
+	err := tx.Query(ctx, "SELECT subscriber_id, removed, digest FROM desired_subscriber WHERE node_id = $1", []any{node}, func(r pg.Row) error {
+		sid, d, err := scanDigest(r)
+		out[sid] = d
+		return err
+	})
+	return out, err
+}
+
+// loadDigestsOf returns node -> subscriber -> digest for some subscribers.
+func loadDigestsOf(ctx context.Context, tx *pg.Tx, ids []string) (map[string]map[string]digest, error) {
+	out := map[string]map[string]digest{}
+	err := tx.Query(ctx, "SELECT subscriber_id, removed, digest, node_id FROM desired_subscriber WHERE subscriber_id = ANY($1)", []any{ids},
+		func(r pg.Row) error {
+			var node string
+			sid, d, err := scanDigest(r, &node)
+			if out[node] == nil {
+				out[node] = map[string]digest{}
+			}
+			out[node][sid] = d
+			return err
+		})
+	return out, err
+}
+
+func scanDigest(r pg.Row, more ...any) (string, digest, error) {
+	var sid string
+	var d digest
+	var sum []byte
+	err := r.Scan(append([]any{&sid, &d.removed, &sum}, more...)...)
+	copy(d.sum[:], sum)
+	return sid, d, err
+}
