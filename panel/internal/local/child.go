@@ -14,7 +14,7 @@ import (
 // Back-off between deaths, and when the supervisor gives up.
 const (
 	firstPause = 100 * time.Millisecond
-	longPause  = 10 * time.Second
+	longest    = 100 // times the first
 	// healthyAfter is how long a child must have lived for its earlier deaths to be forgotten.
 	healthyAfter = 30 * time.Second
 	maxDeaths    = 12
@@ -27,7 +27,7 @@ var errClosed = errors.New("closed")
 // Spec describes a child process.
 type Spec struct {
 	Name string
-	Path string // of the program
+	Path string // of the program, absolute
 	Args []string
 	Env  []string // complete; a child inherits nothing
 	Dir  string   // where it runs; may lie below directories that its account cannot enter
@@ -50,6 +50,8 @@ type Spec struct {
 
 	account *account
 	level   func(line string) slog.Level
+	cleanUp func()        // runs when the child is over
+	pause   time.Duration // the first of the back-off
 }
 
 // Child is a supervised process.
@@ -97,6 +99,12 @@ func (s Spec) withDefaults() Spec {
 	}
 	if s.Orphan == 0 {
 		s.Orphan = syscall.SIGTERM
+	}
+	if s.pause == 0 {
+		s.pause = firstPause
+	}
+	if s.cleanUp == nil {
+		s.cleanUp = func() {}
 	}
 	if s.level == nil {
 		s.level = quiet
@@ -238,6 +246,7 @@ func (c *Child) waitReady(ctx context.Context, p *process) error {
 
 func (c *Child) supervise(p *process) {
 	defer close(c.done)
+	defer c.spec.cleanUp()
 	defer c.kill()
 	born, row := time.Now(), 0
 	for {
@@ -277,7 +286,7 @@ func (c *Child) again(row *int) (*process, error) {
 		if *row > maxDeaths {
 			return nil, c.giveUp(*row)
 		}
-		pause := time.NewTimer(min(firstPause<<(*row-1), longPause))
+		pause := time.NewTimer(min(c.spec.pause<<(*row-1), longest*c.spec.pause))
 		select {
 		case <-c.stop:
 			pause.Stop()

@@ -68,6 +68,30 @@ func TestChildIsStartedAgain(t *testing.T) {
 	}
 }
 
+// What cannot live is not started for ever: the supervisor says so and stops.
+func TestSupervisorGivesUp(t *testing.T) {
+	t.Parallel()
+	spec := shell(t, "echo no luck; exit 1")
+	spec.pause = time.Millisecond
+	var cleaned bool
+	spec.cleanUp = func() { cleaned = true }
+	c, err := Start(bounded(t), spec) // without Ready it counts as started
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.Done():
+	case <-bounded(t).Done():
+		t.Fatal("still trying")
+	}
+	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "given up") || !cleaned {
+		t.Errorf("err = %v, cleaned up: %t", err, cleaned)
+	}
+	if err := c.Close(bounded(t)); err != nil {
+		t.Errorf("close after the end: %v", err)
+	}
+}
+
 func pause(t *testing.T) {
 	t.Helper()
 	timer := time.NewTimer(5 * time.Millisecond)

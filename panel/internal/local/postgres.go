@@ -55,20 +55,17 @@ func StartPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 			return nil, fmt.Errorf("prepare %s: %w", dir, err)
 		}
 	}
-	sockets, _, err := socketDir(root, postgresSocket, who)
+	run, err := socketDir(root, postgresSocket, who)
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{socketDir: sockets}
-	told := sockets
-	if sockets == filepath.Join(root, "run") {
-		told = "../run" // the server's directory is the cluster
-	}
+	p := &Postgres{socketDir: run.path}
 	p.Child, err = Start(ctx, Spec{
-		Name: "postgres", Path: filepath.Join(bin, "postgres"), Args: postgresArgs(told, c.Fast),
+		Name: "postgres", Path: filepath.Join(bin, "postgres"), Args: postgresArgs(run.told("../"), c.Fast),
 		Env: []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"},
 		Dir: data, DirByFD: true, Log: c.Log, account: who, level: postgresLevel,
-		Ready:   p.answers,
+		Ready: p.answers, ReadyWithin: 10 * time.Minute, // replaying a long log takes its time
+		cleanUp: run.remove,
 		Stop:    syscall.SIGINT,  // "fast": ends sessions, writes a checkpoint
 		Orphan:  syscall.SIGQUIT, // "immediate": ends within milliseconds; the write-ahead log is replayed at the next start
 		Lock:    filepath.Join(root, "lock"),

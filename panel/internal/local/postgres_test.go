@@ -2,8 +2,11 @@ package local_test
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,8 +61,7 @@ func TestPostgresKeepsData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startPostgres(t, dir)
-			exec(t, p, "with x as (select 1) select pg_catalog.set_config('a.b','c',false)")
-			exec(t, p, "select 'ok' from (select pg_catalog.lo_create(4711)) x")
+			exec(t, p, "select lo_create(4711)::text")
 			if err := p.Close(testContext(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -72,4 +74,61 @@ func TestPostgresKeepsData(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that dies comes back by itself, with everything that was committed.
+func TestPostgresIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	p := startPostgres(t, filepath.Join(t.TempDir(), "pg"))
+	exec(t, p, "select lo_create(7)::text")
+	first := p.PID()
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "another process", func() bool { pid := p.PID(); return pid != 0 && pid != first })
+	await(t, "an answer", func() bool {
+		conn, err := pgx.Connect(testContext(t), p.DSN(local.Superuser, "postgres"))
+		if err != nil {
+			return false
+		}
+		return conn.Close(testContext(t)) == nil
+	})
+	if got := exec(t, p, "select count(*)::text from pg_largeobject_metadata where oid = 7"); got != "1" {
+		t.Errorf("committed row lost: %s", got)
+	}
+}
+
+// A first start that was cut off is begun anew; files that are not ours are never touched.
+func TestPostgresDirectoryIsOurs(t *testing.T) {
+	t.Parallel()
+	leftovers := func(t *testing.T) string {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "pg")
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "cluster"), 0o700),
+			os.WriteFile(filepath.Join(dir, "cluster", "PG_VERSION"), []byte("15\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		t.Parallel()
+		dir := leftovers(t)
+		if err := os.WriteFile(filepath.Join(dir, "initialising"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := exec(t, startPostgres(t, dir), "select 1::text"); got != "1" {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("foreign", func(t *testing.T) {
+		t.Parallel()
+		dir := leftovers(t)
+		_, err := local.StartPostgres(testContext(t), local.PostgresConfig{Dir: dir, Fast: true})
+		if err == nil || !strings.Contains(err.Error(), "not a cluster that Culvert made") {
+			t.Errorf("err = %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "cluster", "PG_VERSION")); err != nil {
+			t.Errorf("the file is gone: %v", err)
+		}
+	})
 }

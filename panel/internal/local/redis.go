@@ -55,16 +55,17 @@ func StartRedis(ctx context.Context, c RedisConfig) (*Redis, error) {
 	if err := who.own(root); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", root, err)
 	}
-	sockets, told, err := socketDir(root, redisSocket, who)
+	run, err := socketDir(root, redisSocket, who)
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{socket: filepath.Join(sockets, redisSocket)}
+	r := &Redis{socket: filepath.Join(run.path, redisSocket)}
 	r.Child, err = Start(ctx, Spec{
-		Name: "redis", Path: program, Args: redisArgs(told, c.Persist),
+		Name: "redis", Path: program, Args: redisArgs(run.told(""), c.Persist),
 		Env: []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"},
 		Dir: root, Log: c.Log, account: who, level: redisLevel,
-		Ready:   r.answers,
+		Ready: r.answers, ReadyWithin: 10 * time.Minute, // so may a long append-only file
+		cleanUp: run.remove,
 		Lock:    filepath.Join(root, "lock"),
 		Prepare: func(context.Context, *os.File) error { return r.writeACL(root, who) },
 	})

@@ -16,11 +16,10 @@ const maxSocketPath = 107
 
 // socketDir returns the directory for a server's socket called name: "run" inside dir or, where that path is
 // too long for the kernel, a short one with the same name on every start, made from a hash of dir.
-// The second value is how the server, whose working directory is dir, is told of it.
-func socketDir(dir, name string, a *account) (path, told string, err error) {
-	path = filepath.Join(dir, "run")
+func socketDir(dir, name string, a *account) (sockets, error) {
+	path := filepath.Join(dir, "run")
 	if len(path)+1+len(name) <= maxSocketPath {
-		return path, "run", a.own(path)
+		return sockets{path: path, inside: true}, a.own(path)
 	}
 	sum := sha256.Sum256([]byte(dir))
 	base := "/run"
@@ -32,9 +31,30 @@ func socketDir(dir, name string, a *account) (path, told string, err error) {
 	}
 	path = filepath.Join(base, "culvert-"+hex.EncodeToString(sum[:8]))
 	if err := claim(path, a); err != nil {
-		return "", "", fmt.Errorf("socket directory: %w", err)
+		return sockets{}, fmt.Errorf("socket directory: %w", err)
 	}
-	return path, path, nil
+	return sockets{path: path}, nil
+}
+
+// sockets is a directory for a server's socket.
+type sockets struct {
+	path   string
+	inside bool // it is "run" in the server's own directory
+}
+
+// told is how a server is told of it that works in its own directory or, with up = "../", in one below.
+func (s sockets) told(up string) string {
+	if s.inside {
+		return up + "run"
+	}
+	return s.path
+}
+
+// remove leaves nothing in a shared directory. It fails while a next server has its socket there already.
+func (s sockets) remove() {
+	if !s.inside {
+		_ = os.Remove(s.path)
+	}
 }
 
 // claim makes the directory, or takes one that is already ours. Anything else under that name in a shared
