@@ -2,92 +2,31 @@ package subscriber_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/errs"
-	"culvert/panel/internal/identity"
 	"culvert/panel/internal/pg"
-	"culvert/panel/internal/pg/pgtest"
 	"culvert/panel/internal/subscriber"
-	"culvert/panel/internal/tenant"
-	"culvert/panel/internal/vault"
+	"culvert/panel/internal/subscriber/subscribertest"
 	"culvert/shared/secret"
 	"culvert/shared/unit"
 )
 
-// anyGroup lets every node group pass: groups are package fleet's matter.
-type anyGroup struct{}
-
-func (anyGroup) CheckGroups(context.Context, *pg.Tx, string, string, []string) error { return nil }
-
-type world struct {
-	db       *pg.DB
-	subs     *subscriber.Service
-	plans    *billing.Service
-	tenants  *tenant.Service
-	people   *identity.Service
-	operator actor.Actor
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	ctx := context.Background()
-	db := pgtest.New(t)
-	master, err := vault.LoadMaster(filepath.Join(t.TempDir(), "master.key"), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := vault.Open(ctx, db, master)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{db: db, plans: &billing.Service{DB: db, Groups: anyGroup{}}, tenants: &tenant.Service{DB: db}}
-	if w.subs, err = subscriber.New(ctx, db, v, anyGroup{}); err != nil {
-		t.Fatal(err)
-	}
-	if w.people, err = identity.New(ctx, identity.Config{DB: db, Vault: v}); err != nil {
-		t.Fatal(err)
-	}
-	root, err := w.tenants.Root(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.operator = actor.Actor{Tenant: root, Home: root, Kind: actor.Local, Name: "test", Permissions: actor.Full(), Operator: true}
-	return w
-}
-
-func (w *world) reseller(t *testing.T, realm string) actor.Actor {
-	t.Helper()
-	own, err := w.people.PrepareOwner(context.Background(), w.operator, identity.NewLogin{Name: "boss", Password: "a long password"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := w.tenants.Create(context.Background(), w.operator, tenant.New{Name: realm, Realm: realm}, own)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := w.operator
-	a.Tenant, a.Home, a.Operator, a.Name = r.ID, r.ID, false, "boss"
-	return a
-}
-
 func TestLifeOfASubscriber(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	a := w.reseller(t, "acme")
-	gold, err := w.plans.CreatePlan(ctx, a, billing.Plan{Name: "gold", TermDays: 30,
+	w := subscribertest.New(t)
+	a := w.Reseller(t, "acme")
+	gold, err := w.Plans.CreatePlan(ctx, a, billing.Plan{Name: "gold", TermDays: 30,
 		Grants: billing.Grants{TrafficLimit: 10 * unit.GiB, Reset: billing.ResetMonthly, Protocols: []string{"socks5"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.subs.Create(ctx, a, subscriber.Create{Name: "Ann", Password: secret.New("correct horse"), Email: "ann@example.com",
+	s, err := w.Subs.Create(ctx, a, subscriber.Create{Name: "Ann", Password: secret.New("correct horse"), Email: "ann@example.com",
 		Plan: "gold", ExternalID: "whmcs:1"})
 	if err != nil {
 		t.Fatal(err)
@@ -95,69 +34,69 @@ func TestLifeOfASubscriber(t *testing.T) {
 	if s.Name != "ann" || s.Status != subscriber.Active || s.TrafficLimit != 10*unit.GiB || s.ExpiresAt == nil || s.PlanName != "gold" {
 		t.Fatalf("created %+v", s)
 	}
-	c, err := w.subs.Credentials(ctx, a, s.ID)
+	c, err := w.Subs.Credentials(ctx, a, s.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Login != "ann@acme" || c.Password.Reveal() != "correct horse" || !c.Alone || len(c.Secrets["hysteria2"].Reveal()) < 20 {
 		t.Fatalf("credentials: %s alone=%v, %d secrets", c.Login, c.Alone, len(c.Secrets))
 	}
-	if s, err = w.subs.Suspend(ctx, a, s.ID, s.Version, "overdue"); err != nil || s.Status != subscriber.Suspended || s.Reason != "overdue" {
+	if s, err = w.Subs.Suspend(ctx, a, s.ID, s.Version, "overdue"); err != nil || s.Status != subscriber.Suspended || s.Reason != "overdue" {
 		t.Fatalf("suspend: %+v, %v", s, err)
 	}
-	if _, err = w.subs.Suspend(ctx, a, s.ID, 0, ""); !errs.Is(err, errs.State) {
+	if _, err = w.Subs.Suspend(ctx, a, s.ID, 0, ""); !errs.Is(err, errs.State) {
 		t.Fatalf("suspend twice: %v", err)
 	}
-	if _, err = w.subs.Unsuspend(ctx, a, s.ID, s.Version-1); !errs.Is(err, errs.Stale) {
+	if _, err = w.Subs.Unsuspend(ctx, a, s.ID, s.Version-1); !errs.Is(err, errs.Stale) {
 		t.Fatalf("stale version: %v", err)
 	}
-	if s, err = w.subs.Unsuspend(ctx, a, s.ID, s.Version); err != nil || s.Status != subscriber.Active {
+	if s, err = w.Subs.Unsuspend(ctx, a, s.ID, s.Version); err != nil || s.Status != subscriber.Active {
 		t.Fatalf("unsuspend: %+v, %v", s, err)
 	}
 	generation := s.Generation
-	if s, err = w.subs.SetPassword(ctx, a, s.ID, 0, secret.New("another horse")); err != nil || s.Generation != generation+1 {
+	if s, err = w.Subs.SetPassword(ctx, a, s.ID, 0, secret.New("another horse")); err != nil || s.Generation != generation+1 {
 		t.Fatalf("password: generation %d, %v", s.Generation, err)
 	}
-	if err := w.subs.CheckSignIn(ctx, a, "ann", "another horse"); err != nil {
+	if err := w.Subs.CheckSignIn(ctx, a, "ann", "another horse"); err != nil {
 		t.Fatalf("sign-in with the new password: %v", err)
 	}
-	if err := w.subs.CheckSignIn(ctx, a, "ann", "correct horse"); !errs.Is(err, errs.Unauthorized) {
+	if err := w.Subs.CheckSignIn(ctx, a, "ann", "correct horse"); !errs.Is(err, errs.Unauthorized) {
 		t.Fatalf("sign-in with the old password: %v", err)
 	}
-	if s, err = w.subs.Grant(ctx, a, s.ID, unit.GiB, "order-7"); err != nil || s.Usage.Granted != unit.GiB {
+	if s, err = w.Subs.Grant(ctx, a, s.ID, unit.GiB, "order-7"); err != nil || s.Usage.Granted != unit.GiB {
 		t.Fatalf("grant: %v, %v", s.Usage.Granted, err)
 	}
-	if s, err = w.subs.Grant(ctx, a, s.ID, unit.GiB, "order-7"); err != nil || s.Usage.Granted != unit.GiB {
+	if s, err = w.Subs.Grant(ctx, a, s.ID, unit.GiB, "order-7"); err != nil || s.Usage.Granted != unit.GiB {
 		t.Fatalf("the same grant twice: %v, %v", s.Usage.Granted, err)
 	}
-	if s, err = w.subs.ResetUsage(ctx, a, s.ID, 0); err != nil || s.Period != 2 || s.Usage.Granted != 0 {
+	if s, err = w.Subs.ResetUsage(ctx, a, s.ID, 0); err != nil || s.Period != 2 || s.Usage.Granted != 0 {
 		t.Fatalf("reset: %+v, %v", s, err)
 	}
-	if s, err = w.subs.ChangePlan(ctx, a, s.ID, 0, billing.DefaultPlan, false); err != nil || s.TrafficLimit != unit.Unlimited {
+	if s, err = w.Subs.ChangePlan(ctx, a, s.ID, 0, billing.DefaultPlan, false); err != nil || s.TrafficLimit != unit.Unlimited {
 		t.Fatalf("change plan: %+v, %v", s, err)
 	}
-	if s, err = w.subs.Expire(ctx, a, s.ID, 0); err != nil || s.Status != subscriber.Expired {
+	if s, err = w.Subs.Expire(ctx, a, s.ID, 0); err != nil || s.Status != subscriber.Expired {
 		t.Fatalf("expire: %+v, %v", s, err)
 	}
-	if err := w.plans.DeletePlan(ctx, a, gold.ID, false); err != nil {
+	if err := w.Plans.DeletePlan(ctx, a, gold.ID, false); err != nil {
 		t.Fatalf("delete an unused plan: %v", err)
 	}
-	if err := w.subs.Delete(ctx, a, s.ID, 0); err != nil {
+	if err := w.Subs.Delete(ctx, a, s.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.subs.Get(ctx, a, s.ID); !errs.Is(err, errs.Missing) {
+	if _, err := w.Subs.Get(ctx, a, s.ID); !errs.Is(err, errs.Missing) {
 		t.Fatalf("after deletion: %v", err)
 	}
-	w.wantTrail(t, a.Tenant)
+	wantTrail(t, w, a.Tenant)
 }
 
 // wantTrail checks that every write left an audit record and an event, and no password.
-func (w *world) wantTrail(t *testing.T, tid string) {
+func wantTrail(t *testing.T, w *subscribertest.World, tid string) {
 	t.Helper()
 	ctx := context.Background()
 	var audits, events int
 	var text string
-	err := w.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		if _, err := tx.One(ctx, "SELECT count(*), coalesce(string_agg(coalesce(diff::text, ''), ' '), '') FROM audit WHERE tenant_id = $1",
 			[]any{tid}, &audits, &text); err != nil {
 			return err
@@ -179,13 +118,13 @@ func (w *world) wantTrail(t *testing.T, tid string) {
 func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	a, b := w.reseller(t, "acme"), w.reseller(t, "bolt")
-	sa, err := w.subs.Create(ctx, a, subscriber.Create{Name: "ann", Password: secret.New("same password")})
+	w := subscribertest.New(t)
+	a, b := w.Reseller(t, "acme"), w.Reseller(t, "bolt")
+	sa, err := w.Subs.Create(ctx, a, subscriber.Create{Name: "ann", Password: secret.New("same password")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sb, err := w.subs.Create(ctx, b, subscriber.Create{Name: "ann", Password: secret.New("same password")})
+	sb, err := w.Subs.Create(ctx, b, subscriber.Create{Name: "ann", Password: secret.New("same password")})
 	if err != nil {
 		t.Fatalf("the same name in another tenant: %v", err)
 	}
@@ -193,21 +132,21 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 		t.Fatalf("alone: first %v, second %v", sa.Alone, sb.Alone)
 	}
 	for name, err := range map[string]error{
-		"get":         second(w.subs.Get(ctx, b, sa.ID)),
-		"suspend":     second(w.subs.Suspend(ctx, b, sa.ID, 0, "")),
-		"password":    second(w.subs.SetPassword(ctx, b, sa.ID, 0, secret.New("stolen password"))),
-		"credentials": second(w.subs.Credentials(ctx, b, sa.ID)),
-		"delete":      w.subs.Delete(ctx, b, sa.ID, 0),
-		"plan":        second(w.plans.GetPlan(ctx, b, sa.PlanID)),
+		"get":         second(w.Subs.Get(ctx, b, sa.ID)),
+		"suspend":     second(w.Subs.Suspend(ctx, b, sa.ID, 0, "")),
+		"password":    second(w.Subs.SetPassword(ctx, b, sa.ID, 0, secret.New("stolen password"))),
+		"credentials": second(w.Subs.Credentials(ctx, b, sa.ID)),
+		"delete":      w.Subs.Delete(ctx, b, sa.ID, 0),
+		"plan":        second(w.Plans.GetPlan(ctx, b, sa.PlanID)),
 	} {
 		if !errs.Is(err, errs.Missing) {
 			t.Errorf("%s of another tenant's subscriber: %v", name, err)
 		}
 	}
-	if _, err := w.subs.Create(ctx, b, subscriber.Create{Name: "bob", Plan: sa.PlanID}); !errs.Is(err, errs.Missing) {
+	if _, err := w.Subs.Create(ctx, b, subscriber.Create{Name: "bob", Plan: sa.PlanID}); !errs.Is(err, errs.Missing) {
 		t.Errorf("create with another tenant's plan: %v", err)
 	}
-	if got, err := w.subs.Get(ctx, w.operator, sa.ID); err != nil || got.Name != "ann" {
+	if got, err := w.Subs.Get(ctx, w.Operator, sa.ID); err != nil || got.Name != "ann" {
 		t.Errorf("the operator does not see a reseller's subscriber: %v", err)
 	}
 }
@@ -217,17 +156,17 @@ func second[T any](_ T, err error) error { return err }
 func TestListPagesAndFilters(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	a := w.reseller(t, "acme")
+	w := subscribertest.New(t)
+	a := w.Reseller(t, "acme")
 	for _, n := range []string{"ann", "bob", "carol", "dave", "eve_1"} {
-		if _, err := w.subs.Create(ctx, a, subscriber.Create{Name: n, Email: n + "@example.com"}); err != nil {
+		if _, err := w.Subs.Create(ctx, a, subscriber.Create{Name: n, Email: n + "@example.com"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var names []string
 	cursor := ""
 	for {
-		p, err := w.subs.List(ctx, a, subscriber.Filter{}, cursor, 2)
+		p, err := w.Subs.List(ctx, a, subscriber.Filter{}, cursor, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,25 +181,25 @@ func TestListPagesAndFilters(t *testing.T) {
 		t.Fatalf("pages gave %q", got)
 	}
 	for q, want := range map[string]int{"CAROL": 1, "example.com": 5, "e_1": 1, "%": 0, "zed": 0} {
-		p, err := w.subs.List(ctx, a, subscriber.Filter{Query: q}, "", 50)
+		p, err := w.Subs.List(ctx, a, subscriber.Filter{Query: q}, "", 50)
 		if err != nil || len(p.Items) != want {
 			t.Errorf("search %q: %d items, want %d (%v)", q, len(p.Items), want, err)
 		}
 	}
-	if p, err := w.subs.List(ctx, w.operator, subscriber.Filter{}, "", 50); err != nil || len(p.Items) != 0 {
+	if p, err := w.Subs.List(ctx, w.Operator, subscriber.Filter{}, "", 50); err != nil || len(p.Items) != 0 {
 		t.Errorf("the operator's own tenant lists %d, %v", len(p.Items), err)
 	}
-	if p, err := w.subs.List(ctx, w.operator, subscriber.Filter{Tree: true}, "", 50); err != nil || len(p.Items) != 5 {
+	if p, err := w.Subs.List(ctx, w.Operator, subscriber.Filter{Tree: true}, "", 50); err != nil || len(p.Items) != 5 {
 		t.Errorf("the operator's tree lists %d, %v", len(p.Items), err)
 	}
-	if _, err := w.subs.List(ctx, a, subscriber.Filter{}, "!!", 2); !errs.Is(err, errs.Invalid) {
+	if _, err := w.Subs.List(ctx, a, subscriber.Filter{}, "!!", 2); !errs.Is(err, errs.Invalid) {
 		t.Errorf("a broken cursor: %v", err)
 	}
 }
 
 func TestBadInputNamesFieldAndRule(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := subscribertest.New(t)
 	past := time.Now().Add(-time.Hour)
 	for name, c := range map[string]struct {
 		in    subscriber.Create
@@ -275,7 +214,7 @@ func TestBadInputNamesFieldAndRule(t *testing.T) {
 		"expired":          {subscriber.Create{Name: "ann", ExpiresAt: &past}, "expires_at"},
 		"protocol":         {subscriber.Create{Name: "ann", Edit: func(g *billing.Grants) { g.Protocols = []string{"gopher"} }}, "protocols"},
 	} {
-		_, err := w.subs.Create(context.Background(), w.operator, c.in)
+		_, err := w.Subs.Create(context.Background(), w.Operator, c.in)
 		_, fields := errs.Public(err)
 		if !errs.Is(err, errs.Invalid) || len(fields) != 1 || fields[0].Name != c.field {
 			t.Errorf("%s: %v", name, err)
@@ -285,13 +224,13 @@ func TestBadInputNamesFieldAndRule(t *testing.T) {
 
 func TestConcurrentSamePasswordGivesOneWinner(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.reseller(t, "acme")
+	w := subscribertest.New(t)
+	a := w.Reseller(t, "acme")
 	var wg sync.WaitGroup
 	alone := make([]bool, 8)
 	for i := range alone {
 		wg.Go(func() {
-			s, err := w.subs.Create(context.Background(), a, subscriber.Create{Name: "user" + string(rune('a'+i)), Password: secret.New("one for all")})
+			s, err := w.Subs.Create(context.Background(), a, subscriber.Create{Name: "user" + string(rune('a'+i)), Password: secret.New("one for all")})
 			if err != nil {
 				t.Errorf("create: %v", err)
 				return
@@ -314,15 +253,15 @@ func TestConcurrentSamePasswordGivesOneWinner(t *testing.T) {
 func TestSweeps(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	a := w.reseller(t, "acme")
-	s, err := w.subs.Create(ctx, a, subscriber.Create{Name: "ann", Edit: func(g *billing.Grants) {
+	w := subscribertest.New(t)
+	a := w.Reseller(t, "acme")
+	s, err := w.Subs.Create(ctx, a, subscriber.Create{Name: "ann", Edit: func(g *billing.Grants) {
 		g.TrafficLimit, g.Reset = 1000, billing.ResetDaily
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err = w.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		if _, err := tx.Exec(ctx, "UPDATE usage_total SET down = 1000 WHERE subscriber_id = $1", s.ID); err != nil {
 			return err
 		}
@@ -333,7 +272,7 @@ func TestSweeps(t *testing.T) {
 	}
 	want := func(status string, period int64) {
 		t.Helper()
-		got, err := w.subs.Get(ctx, a, s.ID)
+		got, err := w.Subs.Get(ctx, a, s.ID)
 		if err != nil || got.Status != status || got.Period != period {
 			t.Fatalf("status %s period %d, want %s %d (%v)", got.Status, got.Period, status, period, err)
 		}
@@ -341,7 +280,7 @@ func TestSweeps(t *testing.T) {
 	want(subscriber.Limited, 1)
 	due := func(column string) {
 		t.Helper()
-		if err := w.db.InSystem(ctx, func(tx *pg.Tx) error {
+		if err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
 			_, err := tx.Exec(ctx, "UPDATE subscriber SET "+column+" = now() - interval '1 second' WHERE id = $1", s.ID)
 			return err
 		}); err != nil {
@@ -349,16 +288,16 @@ func TestSweeps(t *testing.T) {
 		}
 	}
 	due("next_reset")
-	if n, err := w.subs.ResetDue(ctx); err != nil || n != 1 {
+	if n, err := w.Subs.ResetDue(ctx); err != nil || n != 1 {
 		t.Fatalf("reset %d, %v", n, err)
 	}
 	want(subscriber.Active, 2)
 	due("expires_at")
-	if n, err := w.subs.ExpireDue(ctx); err != nil || n != 1 {
+	if n, err := w.Subs.ExpireDue(ctx); err != nil || n != 1 {
 		t.Fatalf("expired %d, %v", n, err)
 	}
 	want(subscriber.Expired, 2)
-	err = w.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err = w.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		v, err := subscriber.ForNodes(ctx, tx, []string{s.ID}, "", 10)
 		if err != nil || len(v) != 1 || v[0].Row.Enabled || v[0].Row.Reason != "expired" || v[0].Row.Realm != "acme" || len(v[0].Row.Secrets) == 0 {
 			t.Errorf("node view: %+v, %v", v, err)

@@ -1,0 +1,349 @@
+package usage_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/billing"
+	"culvert/panel/internal/cert"
+	"culvert/panel/internal/desired"
+	"culvert/panel/internal/errs"
+	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
+	"culvert/panel/internal/subscriber/subscribertest"
+	"culvert/panel/internal/usage"
+	"culvert/shared/nodeapi"
+	"culvert/shared/unit"
+)
+
+type settings struct{ salt []byte }
+
+func (s settings) NodeSettings(context.Context) (nodeapi.Settings, error) {
+	return nodeapi.Settings{ReportIntervalMS: 1000, HeartbeatIntervalMS: 1000, PollIntervalMS: 200, CompareIntervalMS: 1000, PasswordSalt: s.salt}, nil
+}
+
+type world struct {
+	*subscribertest.World
+	usage   *usage.Service
+	desired *desired.Service
+	nodes   []string
+	acme    actor.Actor
+}
+
+func newWorld(t testing.TB, nodes int) *world {
+	t.Helper()
+	w := &world{World: subscribertest.New(t)}
+	w.usage = &usage.Service{DB: w.DB}
+	w.desired = desired.New(w.DB, w.Vault, &cert.Service{DB: w.DB, Vault: w.Vault}, settings{make([]byte, 32)}, slog.New(slog.DiscardHandler))
+	w.acme = w.Reseller(t, "acme")
+	for i := range nodes {
+		w.nodes = append(w.nodes, w.Node(t, fmt.Sprintf("node%d", i)))
+	}
+	return w
+}
+
+// compile puts every subscriber on every node, as events would.
+func (w *world) compile(t testing.TB) {
+	t.Helper()
+	for _, n := range w.nodes {
+		if err := w.desired.CompileNode(context.Background(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func report(epoch, seq int64, rows ...nodeapi.Usage) *nodeapi.Report {
+	now := time.Now().UnixMilli()
+	return &nodeapi.Report{Epoch: epoch, Seq: seq, From: now - 1000, To: now, Usage: rows}
+}
+
+func row(s *subscriber.Subscriber, ingress string, up, down unit.Bytes) nodeapi.Usage {
+	return nodeapi.Usage{Subscriber: s.ID, Ingress: ingress, Exit: "direct", Period: s.Period, Up: up, Down: down}
+}
+
+func (w *world) ledgerSum(t testing.TB, sid string) (up, down unit.Bytes) {
+	t.Helper()
+	err := w.DB.InSystem(context.Background(), func(tx *pg.Tx) error {
+		_, err := tx.One(context.Background(), "SELECT coalesce(sum(up), 0)::bigint, coalesce(sum(down), 0)::bigint FROM ledger WHERE subscriber_id = $1 AND kind = 'usage'",
+			[]any{sid}, &up, &down)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return up, down
+}
+
+func TestAStormOfDuplicatesChangesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 2)
+	a, b := w.Subscriber(t, w.acme, "ann", nil), w.Subscriber(t, w.acme, "bob", nil)
+	w.compile(t)
+	type sent struct {
+		node string
+		r    *nodeapi.Report
+	}
+	var all []sent
+	var wantUp, wantDown unit.Bytes
+	for _, n := range w.nodes {
+		for epoch := int64(1); epoch <= 2; epoch++ {
+			for seq := int64(1); seq <= 5; seq++ {
+				up, down := unit.Bytes(rand.Int64N(1000)), unit.Bytes(rand.Int64N(100000))
+				wantUp, wantDown = wantUp+2*up, wantDown+2*down
+				r := report(epoch, seq, row(a, "ing_1", up, down), row(b, "ing_1", 7, 9), row(a, "ing_2", up, down))
+				for range 1 + rand.IntN(4) {
+					all = append(all, sent{n, r})
+				}
+			}
+		}
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	var wg sync.WaitGroup
+	work := make(chan sent)
+	for range 4 {
+		wg.Go(func() {
+			for x := range work {
+				if _, err := w.usage.Ingest(ctx, x.node, x.r); err != nil {
+					t.Errorf("ingest: %v", err)
+				}
+			}
+		})
+	}
+	for _, x := range all {
+		work <- x
+	}
+	close(work)
+	wg.Wait()
+	if up, down := w.ledgerSum(t, a.ID); up != wantUp || down != wantDown {
+		t.Errorf("ledger %d/%d, want %d/%d", up, down, wantUp, wantDown)
+	}
+	got, err := w.Subs.Get(ctx, w.acme, a.ID)
+	if err != nil || got.Usage.Up != wantUp || got.Usage.Down != wantDown || got.Usage.LifetimeUp != wantUp {
+		t.Errorf("totals %+v, want %d/%d (%v)", got.Usage, wantUp, wantDown, err)
+	}
+}
+
+func TestForeignUsageIsKeptAside(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 1)
+	w.compile(t)
+	late := w.Subscriber(t, w.acme, "ann", nil) // made after the node was compiled: never the node's
+	if _, err := w.usage.Ingest(ctx, w.nodes[0], report(1, 1, row(late, "ing_1", 5, 6))); err != nil {
+		t.Fatal(err)
+	}
+	if up, down := w.ledgerSum(t, late.ID); up+down != 0 {
+		t.Errorf("a node billed a subscriber it never had: %d/%d", up, down)
+	}
+	var n int
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.One(ctx, "SELECT count(*) FROM unbooked_usage WHERE subscriber_id = $1 AND up = 5 AND down = 6", []any{late.ID}, &n)
+		return err
+	})
+	if err != nil || n != 1 {
+		t.Errorf("%d unbooked rows, %v", n, err)
+	}
+}
+
+func TestUsageAfterDeletionReachesTheLedger(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 1)
+	s := w.Subscriber(t, w.acme, "ann", nil)
+	w.compile(t)
+	if err := w.Subs.Delete(ctx, w.acme, s.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.compile(t)
+	if _, err := w.usage.Ingest(ctx, w.nodes[0], report(1, 1, row(s, "ing_1", 5, 6))); err != nil {
+		t.Fatal(err)
+	}
+	if up, down := w.ledgerSum(t, s.ID); up != 5 || down != 6 {
+		t.Errorf("ledger %d/%d", up, down)
+	}
+}
+
+func TestPeriodsAndLimit(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 1)
+	s := w.Subscriber(t, w.acme, "ann", func(g *billing.Grants) { g.TrafficLimit = 1000 })
+	w.compile(t)
+	fresh, err := w.Subs.ResetUsage(ctx, w.acme, s.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.usage.Ingest(ctx, w.nodes[0], report(1, 1, row(s, "ing_1", 900, 0), row(fresh, "ing_1", 50, 50))); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Subs.Get(ctx, w.acme, s.ID)
+	if err != nil || got.Usage.Total() != 100 || got.Usage.LifetimeUp != 950 || got.Status != subscriber.Active {
+		t.Fatalf("late usage of the closed period counts in the new one: %+v %s, %v", got.Usage, got.Status, err)
+	}
+	if _, err := w.usage.Ingest(ctx, w.nodes[0], report(1, 2, row(fresh, "ing_1", 900, 0))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = w.Subs.Get(ctx, w.acme, s.ID); err != nil || got.Status != subscriber.Limited {
+		t.Fatalf("after the limit: %s, %v", got.Status, err)
+	}
+}
+
+func TestAllowancesNeverExceedTheLimit(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const limit = 100 * unit.MiB
+	w := newWorld(t, 3)
+	s := w.Subscriber(t, w.acme, "ann", func(g *billing.Grants) { g.TrafficLimit = limit })
+	w.compile(t)
+	granted, spent, seq := map[string]unit.Bytes{}, map[string]unit.Bytes{}, int64(0)
+	for i := 0; ; i++ {
+		n := w.nodes[i%3]
+		resp, err := w.usage.Lease(ctx, n, nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: s.ID, Period: 1, Spent: spent[n]}}})
+		if err != nil || len(resp.Allowances) != 1 {
+			t.Fatalf("lease: %+v, %v", resp, err)
+		}
+		a := resp.Allowances[0]
+		granted[n] = a.Granted
+		if a.Exhausted && granted[n] == spent[n] {
+			if i > 300 {
+				break
+			}
+			continue
+		}
+		use := (granted[n] - spent[n] + 1) / 2
+		spent[n] += use
+		seq++
+		r := report(1, seq, row(s, "ing_1", 0, use))
+		r.Slices = []nodeapi.SliceUse{{Subscriber: s.ID, Period: 1, Spent: spent[n]}}
+		if _, err := w.usage.Ingest(ctx, n, r); err != nil {
+			t.Fatal(err)
+		}
+		if total := granted[w.nodes[0]] + granted[w.nodes[1]] + granted[w.nodes[2]]; total > limit {
+			t.Fatalf("granted %d in all, the limit is %d", total, limit)
+		}
+		if i > 1000 {
+			break
+		}
+	}
+	if total := spent[w.nodes[0]] + spent[w.nodes[1]] + spent[w.nodes[2]]; total != limit {
+		t.Fatalf("%d of %d could be used", total, limit)
+	}
+}
+
+func TestALostNodeFreesItsSlice(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 2)
+	s := w.Subscriber(t, w.acme, "ann", func(g *billing.Grants) { g.TrafficLimit = unit.MiB })
+	w.compile(t)
+	ask := func(n string) nodeapi.Allowance {
+		t.Helper()
+		r, err := w.usage.Lease(ctx, n, nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: s.ID, Period: 1}}})
+		if err != nil || len(r.Allowances) != 1 {
+			t.Fatalf("lease: %+v, %v", r, err)
+		}
+		return r.Allowances[0]
+	}
+	if a := ask(w.nodes[0]); a.Granted != unit.MiB {
+		t.Fatalf("first node got %d", a.Granted)
+	}
+	if b := ask(w.nodes[1]); b.Granted != 0 || !b.Exhausted {
+		t.Fatalf("a slice of a node that is away was granted again: %+v", b)
+	}
+	if err := w.usage.DeclareLost(ctx, w.acme, w.nodes[0]); !errs.Is(err, errs.Denied) {
+		t.Fatalf("a reseller declares a node lost: %v", err)
+	}
+	if err := w.usage.DeclareLost(ctx, w.Operator, w.nodes[0]); err != nil {
+		t.Fatal(err)
+	}
+	if b := ask(w.nodes[1]); b.Granted != unit.MiB {
+		t.Fatalf("after the loss: %+v", b)
+	}
+}
+
+func TestBadReportsAreRefusedWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	s := w.Subscriber(t, w.acme, "ann", nil)
+	w.compile(t)
+	for name, r := range map[string]*nodeapi.Report{
+		"no epoch":       report(0, 1),
+		"no number":      report(1, 0),
+		"negative bytes": report(1, 1, row(s, "ing_1", 1, 1), row(s, "ing_1", -1, 1)),
+		"absurd bytes":   report(1, 2, row(s, "ing_1", 1<<60, 1)),
+		"no subscriber":  report(1, 3, nodeapi.Usage{Up: 1}),
+		"time backwards": {Epoch: 1, Seq: 4, From: 10, To: 5},
+	} {
+		if _, err := w.usage.Ingest(context.Background(), w.nodes[0], r); !errs.Is(err, errs.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if up, down := w.ledgerSum(t, s.ID); up+down != 0 {
+		t.Errorf("a refused report left %d/%d", up, down)
+	}
+}
+
+// BenchmarkIngest measures report ingest with four writers over 5,000 subscribers; rows/s is the figure to read.
+func BenchmarkIngest(b *testing.B) {
+	w := newWorld(b, 4)
+	const subs, perReport = 5000, 1000
+	seed(b, w, subs)
+	w.compile(b)
+	ids := make([]*subscriber.Subscriber, 0, subs)
+	page, cursor := 500, ""
+	for {
+		p, err := w.Subs.List(context.Background(), w.acme, subscriber.Filter{}, cursor, page)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range p.Items {
+			ids = append(ids, &p.Items[i])
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+	}
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for k, n := range w.nodes {
+		wg.Go(func() {
+			for i := 0; i < (b.N+3)/4; i++ {
+				r := report(1, int64(i+1))
+				for range perReport {
+					r.Usage = append(r.Usage, row(ids[(rand.IntN(subs)+k)%subs], "ing_1", 10, 1000))
+				}
+				if _, err := w.usage.Ingest(context.Background(), n, r); err != nil {
+					b.Errorf("ingest: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64((b.N+3)/4*4*perReport)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// seed copies one subscriber many times: creating thousands through the service would measure password hashing.
+func seed(b *testing.B, w *world, n int) {
+	b.Helper()
+	s := w.Subscriber(b, w.acme, "seed0", nil)
+	ctx := context.Background()
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO subscriber SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'sub_' || lpad(g::text, 26, '0'),
+			'name', 'user' || g, 'alone', false))).* FROM subscriber s, generate_series(1, $2) g WHERE s.id = $1`, s.ID, n-1); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO usage_total (tenant_id, subscriber_id, period) SELECT tenant_id, id, 1 FROM subscriber
+			ON CONFLICT DO NOTHING`)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
