@@ -1,0 +1,26 @@
+package subscriber
+
+import (
+	"context"
+
+	"gorm.io/gorm/clause"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/pg"
+)
+
+// lockPlanPage locks one page of a plan's subscribers in the order of ids.
+func lockPlanPage(ctx context.Context, tx *pg.Tx, a actor.Actor, plan, after string, limit int) ([]*Subscriber, error) {
+	page := []*Subscriber{}
+	q := tx.Gorm().Clauses(clause.Locking{Strength: "UPDATE"}).Where("tenant_id = ? AND plan_id = ? AND id > ?", a.Tenant, plan, after)
+	if a.Owner != "" {
+		q = q.Where("name = ?", a.Owner)
+	}
+	if err := q.Order("id").Limit(limit).Find(&page).Error; err != nil {
+		return nil, pg.Translate("find subscribers of a plan", err)
+	}
+	if len(page) == 0 {
+		return page, nil
+	}
+	return page, complete(ctx, tx, page)
+}
