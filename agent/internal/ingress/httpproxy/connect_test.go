@@ -96,7 +96,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, `{"realm":"acme"}`)
-			r.host.deny, r.host.refuse = c.deny, c.refuse
+			r.host.set(c.deny, c.refuse)
 			conn := r.dial(t)
 			conn.send(t, c.request+"\r\n")
 			resp, _ := conn.answer(t, http.MethodGet)
@@ -217,7 +217,7 @@ func TestStrangersAreBounded(t *testing.T) {
 	}{
 		"says nothing":       {"", 0},
 		"never ends":         {"GET http://192.0.2.1/ HTTP/1.1\r\nA: ", 0},
-		"header too large":   {"GET http://192.0.2.1/ HTTP/1.1\r\nA: " + string(make([]byte, 0)) + longHeader() + "\r\n\r\n", 431},
+		"header too large":   {"GET http://192.0.2.1/ HTTP/1.1\r\nA: " + longHeader() + "\r\n\r\n", 431},
 		"body without right": {"POST http://192.0.2.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", 407},
 		"not http":           {"\x05\x01\x00\r\n\r\n", 400},
 	} {

@@ -67,6 +67,13 @@ func (h *fakeHost) Authenticate(_ context.Context, c ingress.Credential, _ netip
 	return s, nil
 }
 
+// set makes every sign-in and every dial fail.
+func (h *fakeHost) set(deny, refuse error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.deny, h.refuse = deny, refuse
+}
+
 // opened returns the sessions so far.
 func (h *fakeHost) opened() []*fakeSession {
 	h.mu.Lock()

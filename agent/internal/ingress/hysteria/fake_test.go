@@ -40,7 +40,6 @@ type fakeHost struct {
 	sessions []*fakeSession
 	flows    []flow.Flow
 	refuse   error
-	onDial   func(flow.Flow) // before the dial
 }
 
 type fakeSession struct {
@@ -67,6 +66,13 @@ func (h *fakeHost) Authenticate(_ context.Context, c ingress.Credential, _ netip
 	h.sessions = append(h.sessions, s)
 	h.mu.Unlock()
 	return s, nil
+}
+
+// deny makes every dial fail with err.
+func (h *fakeHost) deny(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refuse = err
 }
 
 // session returns the newest session of user.
@@ -97,11 +103,8 @@ func (h *fakeHost) find(session string) *fakeSession {
 func (h *fakeHost) admit(f flow.Flow) (*fakeSession, error) {
 	h.mu.Lock()
 	h.flows = append(h.flows, f)
-	refuse, hook := h.refuse, h.onDial
+	refuse := h.refuse
 	h.mu.Unlock()
-	if hook != nil {
-		hook(f)
-	}
 	if refuse != nil {
 		return nil, refuse
 	}
@@ -261,14 +264,22 @@ func (m *memory) Get(name string, fresh func() ([]byte, error)) ([]byte, error) 
 
 // rig is a running ingress and what its clients need to know.
 type rig struct {
-	in    *Ingress
-	host  *fakeHost
-	addr  *net.UDPAddr
-	roots *x509.CertPool
-	spec  ingress.Spec
+	in      *Ingress
+	host    *fakeHost
+	serving ingress.Host
+	addr    *net.UDPAddr
+	roots   *x509.CertPool
+	spec    ingress.Spec
 }
 
 func newRig(t testing.TB, options string) *rig {
+	t.Helper()
+	host := &fakeHost{}
+	return newRigOn(t, options, host, host)
+}
+
+// newRigOn runs on serving, which wraps host.
+func newRigOn(t testing.TB, options string, host *fakeHost, serving ingress.Host) *rig {
 	t.Helper()
 	cert, roots := selfSigned(t)
 	spec := ingress.Spec{
@@ -278,7 +289,7 @@ func newRig(t testing.TB, options string) *rig {
 		Keep:    &memory{},
 		Log:     slog.New(slog.DiscardHandler),
 	}
-	r := &rig{host: &fakeHost{}, roots: roots, spec: spec}
+	r := &rig{host: host, serving: serving, roots: roots, spec: spec}
 	r.addr = freeUDP(t)
 	r.spec.Listen = r.addr.String()
 	r.start(t)
@@ -298,7 +309,7 @@ func newRig(t testing.TB, options string) *rig {
 // start builds and starts an ingress of r's spec in r.in.
 func (r *rig) start(t testing.TB) {
 	t.Helper()
-	in, err := New(r.spec, r.host)
+	in, err := New(r.spec, r.serving)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func TestSignIn(t *testing.T) {
 func TestFlowCarriesSourceAndDestination(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	r.host.refuse = flow.ErrBlocked
+	r.host.deny(flow.ErrBlocked)
 	c := r.connect(t, "user-a")
 	if _, err := c.TCP("Example.com:443"); err == nil {
 		t.Fatal("a refused dial succeeded")
@@ -64,7 +64,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, `{}`)
-			r.host.refuse = c.refuse
+			r.host.deny(c.refuse)
 			_, err := r.connect(t, "user-a").TCP(c.dest)
 			var de coreerrs.DialError
 			if !errors.As(err, &de) || de.Message != c.says {
@@ -156,6 +156,8 @@ func TestWrongObfuscationKeyIsSilence(t *testing.T) {
 	if err := within2(t, done); err == nil {
 		t.Error("signed in with another key")
 	}
+	r.host.mu.Lock()
+	defer r.host.mu.Unlock()
 	if n := len(r.host.sessions); n != 0 {
 		t.Errorf("%d sessions were opened", n)
 	}
@@ -222,8 +224,6 @@ func TestCongestionChoices(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	cert, _ := selfSigned(t)
-	_ = cert
 	for name, c := range map[string]struct {
 		options string
 		path    string

@@ -20,11 +20,9 @@ func TestManyUsersDialOneAddress(t *testing.T) {
 		users = 12
 		each  = 60
 	)
-	r := newRig(t, `{}`)
+	owner, host := &owners{byPort: map[string]string{}}, &fakeHost{}
+	r := newRigOn(t, `{}`, host, &ownedHost{fakeHost: host, owners: owner})
 	tcp, udp := newWitness(t), newWitnessUDP(t)
-	owner := &owners{byPort: map[string]string{}}
-	host := &ownedHost{fakeHost: r.host, owners: owner}
-	r.in.host = host
 
 	var wg sync.WaitGroup
 	for u := range users {
