@@ -1,0 +1,256 @@
+package meter
+
+import (
+	"sync/atomic"
+	"time"
+
+	"culvert/agent/internal/flow"
+	"culvert/shared/nodeapi"
+	"culvert/shared/unit"
+)
+
+// Steps in which a slice is written as spent ahead of its bytes.
+const (
+	stepMin = 64 * unit.KiB
+	stepMax = 4 * unit.MiB
+	stepOf  = 8 // of what is left
+)
+
+// askAgain is how long an unanswered request for more is waited for before it is repeated.
+const askAgain = time.Second
+
+// slice is what one metered subscriber may still move here in one period:
+//
+//	0 ....... sealed ....... passed ....... reserved ....... granted
+//	          in reports     (not kept)     in the journal    by the panel
+//	                         '---- left ----'
+type slice struct {
+	period  int64
+	left    atomic.Int64 // reserved, not yet taken
+	waiting atomic.Int64 // flows that wait for more
+
+	// Under the account's lock.
+	granted   unit.Bytes
+	reserved  unit.Bytes
+	size      unit.Bytes // what was left when the last grant came
+	exhausted bool
+	asked     time.Time
+	changed   chan struct{} // closed and replaced when there may be more
+
+	sealed  unit.Bytes // spent in sealed reports, and lost to crashes
+	sealing unit.Bytes // sealed, as the report in the making says
+	stated  unit.Bytes // newest statement in a report
+	acked   unit.Bytes // newest statement that the panel has
+}
+
+// Budget is bytes taken from a slice; what does not pass goes back.
+type Budget struct {
+	N int64
+	s *slice
+}
+
+// Take takes up to n bytes that may pass now. For a subscriber without a quota that is all of them; a result of zero
+// means that nothing is left at this moment.
+func (a *Account) Take(n int64) Budget {
+	if !a.metered.Load() {
+		return Budget{N: n}
+	}
+	if s := a.slice.Load(); s != nil {
+		if got := s.take(n, true); got > 0 {
+			return Budget{got, s}
+		}
+	}
+	return a.takeSlow(n)
+}
+
+// take takes n bytes, or with whole unset what there is.
+func (s *slice) take(n int64, whole bool) int64 {
+	for {
+		l := s.left.Load()
+		if l <= 0 || whole && l < n {
+			return 0
+		}
+		got := min(l, n)
+		if s.left.CompareAndSwap(l, l-got) {
+			return got
+		}
+	}
+}
+
+// Return gives back what did not pass.
+func (a *Account) Return(b Budget, unused int64) {
+	if b.s == nil || unused <= 0 {
+		return
+	}
+	b.s.left.Add(unused)
+	if b.s.waiting.Load() > 0 {
+		a.mu.Lock()
+		b.s.broadcast()
+		a.mu.Unlock()
+	}
+}
+
+// takeSlow reserves the next step and takes from it.
+func (a *Account) takeSlow(n int64) Budget {
+	a.mu.Lock()
+	s := a.sliceLocked()
+	a.reserve(s, n)
+	got := s.take(n, false)
+	ask := a.wantMore(s)
+	a.mu.Unlock()
+	if ask {
+		a.m.leaser.WantLease(a.id)
+	}
+	return Budget{got, s}
+}
+
+func (a *Account) sliceLocked() *slice {
+	s := a.slice.Load()
+	if s == nil {
+		s = &slice{period: a.period.Load(), changed: make(chan struct{})}
+		a.slice.Store(s)
+	}
+	return s
+}
+
+// reserve writes the next step as spent, then lets it pass. When the journal cannot be written, the step passes all the
+// same: a full disk is a fault of the node's, and stopping every customer for it would be a second one.
+func (a *Account) reserve(s *slice, n int64) {
+	room := s.granted - s.reserved
+	if room <= 0 || s.left.Load() >= n {
+		return
+	}
+	step := min(max(room/stepOf, stepMin), stepMax)
+	step = min(max(step, unit.Bytes(n)), room)
+	s.reserved += step
+	a.m.journalSlice(a.id, s)
+	s.left.Add(int64(step))
+}
+
+// wantMore reports whether the leaser is to be asked: less than half is left of what was there at the last grant.
+func (a *Account) wantMore(s *slice) bool {
+	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
+	if s.exhausted || a.m.leaser == nil || rest > 0 && rest >= s.size/2 || time.Since(s.asked) < askAgain {
+		return false
+	}
+	s.asked = time.Now()
+	return true
+}
+
+// Wait takes up to n bytes, waiting for the panel to grant more for at most limit. It returns flow.ErrQuota when nothing
+// came or nothing more will come, and flow.ErrCut when stop closes.
+func (a *Account) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budget, error) {
+	deadline, again := time.NewTimer(limit), time.NewTicker(askAgain)
+	defer deadline.Stop()
+	defer again.Stop()
+	for {
+		changed, s := a.watch()
+		b := a.Take(n)
+		err := flow.ErrQuota
+		if b.N == 0 && !a.over(s) {
+			select {
+			case <-changed:
+				err = nil
+			case <-again.C: // Take asks once more: the first request may be lost
+				err = nil
+			case <-deadline.C:
+			case <-stop:
+				err = flow.ErrCut
+			}
+		}
+		s.waiting.Add(-1)
+		if b.N > 0 || err != nil {
+			if b.N > 0 {
+				err = nil
+			}
+			return b, err
+		}
+	}
+}
+
+// over reports whether s is spent and nothing more will be granted.
+func (a *Account) over(s *slice) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return s.exhausted && s.reserved >= s.granted && s.left.Load() <= 0 && a.slice.Load() == s
+}
+
+// watch announces a waiting flow and returns the channel that closes when there may be more.
+func (a *Account) watch() (<-chan struct{}, *slice) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.slice.Load()
+	if s == nil {
+		s = &slice{period: a.period.Load(), changed: make(chan struct{})}
+		if a.metered.Load() {
+			a.slice.Store(s)
+		}
+	}
+	s.waiting.Add(1)
+	return s.changed, s
+}
+
+// broadcast wakes the flows that wait; the caller holds the account's lock.
+func (s *slice) broadcast() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// grant takes an allowance in. It reports whether the subscriber has nothing left and will get nothing more.
+func (a *Account) grant(al nodeapi.Allowance) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if al.Period > a.period.Load() {
+		a.early = &al
+		return false
+	}
+	if al.Period < a.period.Load() || !a.metered.Load() {
+		return false
+	}
+	return a.grantLocked(al)
+}
+
+func (a *Account) grantLocked(al nodeapi.Allowance) bool {
+	fresh := a.slice.Load() == nil
+	s := a.sliceLocked()
+	if al.Granted < s.granted {
+		return false // an answer that was overtaken
+	}
+	if fresh && a.m.distrust {
+		s.reserved, s.sealed = al.Granted, al.Granted
+	}
+	s.granted, s.exhausted = al.Granted, al.Exhausted
+	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
+	s.size, s.asked = rest, time.Time{}
+	a.m.journalSlice(a.id, s)
+	s.broadcast()
+	return s.exhausted && rest <= 0
+}
+
+// confirmed notes what the panel has of the slice.
+func (a *Account) confirmed(u nodeapi.SliceUse) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.slice.Load(); s != nil && s.period == u.Period {
+		s.acked = max(s.acked, u.Spent)
+	}
+}
+
+func (a *Account) use() nodeapi.SliceUse {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := nodeapi.SliceUse{Subscriber: a.id, Period: a.period.Load()}
+	if s := a.slice.Load(); s != nil {
+		u.Spent = s.acked
+	}
+	return u
+}
+
+func (a *Account) used() (used, granted unit.Bytes) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.slice.Load(); s != nil {
+		return s.reserved - unit.Bytes(s.left.Load()), s.granted
+	}
+	return 0, 0
+}
