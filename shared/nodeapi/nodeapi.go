@@ -4,6 +4,7 @@
 package nodeapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,6 +70,10 @@ func DecodeStrict(r io.Reader, limit int64, v any) error { return decode(r, limi
 // Decode reads exactly one JSON value of at most limit bytes and ignores unknown fields: older and newer agents may talk
 // to one panel.
 func Decode(r io.Reader, limit int64, v any) error { return decode(r, limit, v, false) }
+
+func strict(raw json.RawMessage, v any) error {
+	return decode(bytes.NewReader(raw), int64(len(raw)), v, true)
+}
 
 func decode(r io.Reader, limit int64, v any, strict bool) error {
 	lr := &io.LimitedReader{R: r, N: limit + 1}
