@@ -1,0 +1,151 @@
+// Package api is the REST surface /api/v1. An endpoint is a typed value: metadata, a request, a response and a function
+// that never sees HTTP. The OpenAPI document is produced from the same values that are mounted, so what is documented is
+// what is served.
+//
+// Who asks is settled before any endpoint runs (authenticate.go). Writes may carry an Idempotency-Key (idempotency.go),
+// updates an If-Match with the ETag of the read. Every error is a problem document (RFC 9457) naming field and rule.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/billing"
+	"culvert/panel/internal/cert"
+	"culvert/panel/internal/fleet"
+	"culvert/panel/internal/identity"
+	"culvert/panel/internal/network"
+	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
+	"culvert/panel/internal/tenant"
+	"culvert/panel/internal/usage"
+	"culvert/panel/internal/vault"
+)
+
+// Prefix of every path.
+const Prefix = "/api/v1"
+
+// Services are what the endpoints call.
+type Services struct {
+	DB       *pg.DB
+	Vault    *vault.Vault
+	Identity *identity.Service
+	Tenants  *tenant.Service
+	Plans    *billing.Service
+	Subs     *subscriber.Service
+	Fleet    *fleet.Service
+	Network  *network.Service
+	Certs    *cert.Service
+	Usage    *usage.Service
+}
+
+// Config of the surface.
+type Config struct {
+	Services
+	ClientAddr    func(*fiber.Ctx) netip.Addr // behind trusted proxies
+	GatewayPublic string                      // shown in enrolment commands
+	Version       string
+	Log           *slog.Logger
+	// Elevate is for tests alone: it widens every actor, to show that the database keeps tenants apart when the checks in
+	// code do not.
+	Elevate func(actor.Actor) actor.Actor
+}
+
+// API is the mounted surface.
+type API struct {
+	Config
+	huma huma.API
+	ops  []Operation
+}
+
+// Operation is what a test or a document wants to know of an endpoint.
+type Operation struct {
+	Method     string
+	Path       string // below Prefix
+	Permission actor.Permission
+	Open       bool // without credentials
+}
+
+// Mount adds the surface to app.
+func Mount(app *fiber.App, c Config) *API {
+	a := &API{Config: c}
+	group := app.Group(Prefix, a.authenticate, a.idempotent)
+	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
+	for _, add := range []func(*API){
+		authEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
+		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints,
+	} {
+		add(a)
+	}
+	problemSchema(a.huma.OpenAPI())
+	group.Use(func(ctx *fiber.Ctx) error {
+		return writeProblem(ctx, problem{Status: http.StatusNotFound, Title: "Not Found", Detail: "no such endpoint"})
+	})
+	return a
+}
+
+func document(version string) huma.Config {
+	c := huma.DefaultConfig("Culvert", version)
+	c.Info.Description = "Panel and node fleet for people who sell VPN and proxy access."
+	c.Servers = []*huma.Server{{URL: Prefix}}
+	c.DocsPath, c.SchemasPath = "", "" // no page that loads scripts from elsewhere
+	c.CreateHooks = nil                // no $schema links in answers
+	c.Transformers = append(c.Transformers, toProblem)
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "http", Scheme: "bearer", Description: "token of POST /sessions; browsers send it as a cookie"},
+		"key":     {Type: "http", Scheme: "basic", Description: "access key: id as user name, secret as password"},
+	}
+	return c
+}
+
+// Operations returns every endpoint, for tests that walk them.
+func (a *API) Operations() []Operation { return a.ops }
+
+// OpenAPI returns the document.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// endpoint is the metadata of one operation.
+type endpoint struct {
+	method, path, id, summary, tag string
+	need                           actor.Permission
+	status                         int // 0: 200, or 204 without a body
+	open                           bool
+}
+
+// maxBody bounds every request body of this surface.
+const maxBody = 1 << 20
+
+// add mounts one endpoint. fn gets the actor and a decoded request, and returns a response or a classified error.
+func add[I, O any](a *API, e endpoint, fn func(ctx context.Context, who actor.Actor, in *I) (*O, error)) {
+	op := huma.Operation{
+		OperationID: e.id, Method: e.method, Path: e.path, Summary: e.summary, Tags: []string{e.tag},
+		DefaultStatus: e.status, MaxBodyBytes: maxBody,
+	}
+	if e.open {
+		op.Security = []map[string][]string{}
+	} else {
+		op.Security = []map[string][]string{{"session": {}}, {"key": {}}}
+		op.Description = "Needs " + string(e.need) + "."
+	}
+	a.ops = append(a.ops, Operation{Method: e.method, Path: e.path, Permission: e.need, Open: e.open})
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		who, err := a.who(ctx, e)
+		if err != nil {
+			return nil, asProblem(ctx, a.Log, err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, requestLimit)
+		defer cancel()
+		out, err := fn(ctx, who, in)
+		if err != nil {
+			return nil, asProblem(ctx, a.Log, err)
+		}
+		return out, nil
+	})
+}

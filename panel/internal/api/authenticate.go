@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/errs"
+	"culvert/shared/id"
+	"culvert/shared/secret"
+)
+
+// Names on the wire.
+const (
+	// CookieName carries a browser's session. The prefix makes browsers insist on Secure, Path=/ and this very host.
+	CookieName   = "__Host-culvert"
+	HeaderTenant = "Culvert-Tenant" // act for a tenant of one's subtree
+	headerTrace  = "X-Request-Id"
+)
+
+type ctxKey int
+
+const (
+	keyCaller ctxKey = iota
+	keyTrace
+)
+
+// caller is who sent a request. Its zero value is nobody.
+type caller struct {
+	actor      actor.Actor
+	session    string
+	mustChange bool
+	address    string
+	agent      string
+	err        error // why the presented credential was refused
+}
+
+func traceOf(ctx context.Context) string {
+	s, _ := ctx.Value(keyTrace).(string)
+	return s
+}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(keyCaller).(caller)
+	return c
+}
+
+// authenticate settles who asks. It copies what it keeps: Fiber reuses the request's memory.
+func (a *API) authenticate(c *fiber.Ctx) error {
+	ctx := context.WithValue(c.UserContext(), keyTrace, id.New(id.Request))
+	c.Set(headerTrace, traceOf(ctx))
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	who := a.resolve(ctx, c)
+	who.address, who.agent = a.ClientAddr(c).String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
+	who.actor.Address, who.actor.Trace = who.address, traceOf(ctx)
+	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && who.err == nil && who.actor.Tenant != "" {
+		who.actor, who.err = a.Tenants.As(ctx, who.actor, tid)
+	}
+	if a.Elevate != nil && who.actor.Tenant != "" {
+		who.actor = a.Elevate(who.actor)
+	}
+	c.SetUserContext(context.WithValue(ctx, keyCaller, who))
+	return c.Next()
+}
+
+func (a *API) resolve(ctx context.Context, c *fiber.Ctx) caller {
+	scheme, value, _ := strings.Cut(utils.CopyString(c.Get(fiber.HeaderAuthorization)), " ")
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		return a.bySession(ctx, strings.TrimSpace(value))
+	case "basic":
+		return a.byKey(ctx, c, strings.TrimSpace(value))
+	case "":
+	default:
+		return caller{err: errs.New(errs.Unauthorized, "authorization must be Bearer (session) or Basic (access key)")}
+	}
+	token := utils.CopyString(c.Cookies(CookieName))
+	if token == "" {
+		return caller{}
+	}
+	if !sameOrigin(c) {
+		return caller{err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
+	}
+	return a.bySession(ctx, token)
+}
+
+// sameOrigin refuses cross-site writes that ride on a cookie. Browsers send Sec-Fetch-Site; older ones send Origin.
+func sameOrigin(c *fiber.Ctx) bool {
+	switch c.Method() {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodOptions:
+		return true
+	}
+	if site := c.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	o, err := url.Parse(c.Get(fiber.HeaderOrigin))
+	return err == nil && o.Host != "" && o.Host == string(c.Request().Host())
+}
+
+func (a *API) bySession(ctx context.Context, token string) caller {
+	s, err := a.Identity.Resolve(ctx, token)
+	if err != nil {
+		return caller{err: err}
+	}
+	return caller{actor: s.Actor, session: s.ID, mustChange: s.MustChange}
+}
+
+func (a *API) byKey(ctx context.Context, c *fiber.Ctx, value string) caller {
+	raw, err := base64.StdEncoding.DecodeString(value)
+	kid, sec, ok := strings.Cut(string(raw), ":")
+	if err != nil || !ok {
+		return caller{err: errs.New(errs.Unauthorized, "basic authorization must hold id:secret of an access key")}
+	}
+	k, err := a.Identity.AuthenticateKey(ctx, kid, secret.New(sec), a.ClientAddr(c))
+	if err != nil {
+		return caller{err: err}
+	}
+	return caller{actor: k.Actor}
+}
+
+// who returns the actor of an endpoint's request, or why there is none. A person who must change their password may do
+// that, look at themselves and sign out, and nothing else.
+func (a *API) who(ctx context.Context, e endpoint) (actor.Actor, error) {
+	c := callerOf(ctx)
+	if e.open {
+		return c.actor, nil
+	}
+	if c.err != nil {
+		return c.actor, c.err
+	}
+	if c.actor.Tenant == "" {
+		return c.actor, errs.New(errs.Unauthorized, "sign in first")
+	}
+	if c.mustChange && e.tag != tagAuth {
+		return c.actor, errs.New(errs.Denied, "change your password first: POST /me/password")
+	}
+	if e.need != "" {
+		if err := c.actor.Require(e.need); err != nil {
+			return c.actor, err
+		}
+	}
+	return c.actor, nil
+}
+
+// SessionOf tells the session of a request, for sign-out and password changes.
+func sessionOf(ctx context.Context) string { return callerOf(ctx).session }

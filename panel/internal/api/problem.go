@@ -1,0 +1,159 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"culvert/panel/internal/errs"
+	"culvert/panel/internal/identity"
+)
+
+// requestLimit bounds the work of one request: a client that went away does not cancel it by itself.
+const requestLimit = 30 * time.Second
+
+// problem is RFC 9457, with the fields that broke a rule.
+type problem struct {
+	Type   string       `json:"type" doc:"urn:culvert:error: and the kind"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail"`
+	Fields []errs.Field `json:"fields,omitempty" doc:"which field broke which rule"`
+	Trace  string       `json:"trace,omitempty" doc:"id of this request in the panel's logs"`
+
+	retryAfter time.Duration
+}
+
+// Error implements error.
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders implements huma.HeadersError's shape for Retry-After.
+func (p *problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(p.retryAfter/time.Second)+1))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="culvert"`)
+	}
+	return h
+}
+
+// statusOf is the one table from kinds to HTTP.
+func statusOf(k errs.Kind) int {
+	switch k {
+	case errs.Invalid:
+		return http.StatusUnprocessableEntity
+	case errs.Denied:
+		return http.StatusForbidden
+	case errs.Unauthorized:
+		return http.StatusUnauthorized
+	case errs.Missing:
+		return http.StatusNotFound
+	case errs.Conflict, errs.State, errs.InUse, errs.Limited, errs.Disabled:
+		return http.StatusConflict
+	case errs.Stale:
+		return http.StatusPreconditionFailed
+	case errs.Throttled:
+		return http.StatusTooManyRequests
+	case errs.Unavailable:
+		return http.StatusServiceUnavailable
+	case errs.Internal:
+	}
+	return http.StatusInternalServerError
+}
+
+func asProblem(ctx context.Context, log *slog.Logger, err error) error {
+	kind := errs.KindOf(err)
+	detail, fields := errs.Public(err)
+	p := &problem{
+		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
+		Detail: detail, Fields: fields, Trace: traceOf(ctx),
+	}
+	var t *identity.Throttled
+	if errors.As(err, &t) {
+		p.retryAfter = t.RetryAfter
+	}
+	if p.Status >= http.StatusInternalServerError {
+		log.ErrorContext(ctx, "request failed", "trace", p.Trace, "error", err)
+	}
+	return huma.ErrorWithHeaders(p, p.GetHeaders())
+}
+
+// toProblem gives huma's own validation errors the shape of all others; offending values are not echoed.
+func toProblem(ctx huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	kind := errs.Invalid
+	if m.Status >= http.StatusInternalServerError {
+		kind = errs.Internal
+	}
+	p := &problem{
+		Type: "urn:culvert:error:" + kind.String(), Title: m.Title, Status: m.Status, Detail: "invalid request", Trace: traceOf(ctx.Context()),
+	}
+	if len(m.Errors) == 0 {
+		p.Detail = m.Detail
+	}
+	for _, e := range m.Errors {
+		name := strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "query.")
+		p.Fields = append(p.Fields, errs.Field{Name: name, Rule: e.Message})
+	}
+	return p, nil
+}
+
+// problemSchema documents the shape that is really sent.
+func problemSchema(doc *huma.OpenAPI) {
+	r := doc.Components.Schemas
+	s := r.Schema(reflect.TypeFor[problem](), false, "Problem")
+	r.Map()["ErrorModel"] = s
+}
+
+func writeProblem(c *fiber.Ctx, p problem) error {
+	if p.Type == "" {
+		p.Type = "about:blank"
+	}
+	for k, v := range p.GetHeaders() {
+		c.Set(k, v[0])
+	}
+	body, err := json.Marshal(&p)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/problem+json")
+	return c.Status(p.Status).Send(body)
+}
+
+// refuse answers an error outside of an endpoint.
+func (a *API) refuse(c *fiber.Ctx, err error) error {
+	kind := errs.KindOf(err)
+	detail, fields := errs.Public(err)
+	p := problem{
+		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
+		Detail: detail, Fields: fields, Trace: traceOf(c.UserContext()),
+	}
+	var t *identity.Throttled
+	if errors.As(err, &t) {
+		p.retryAfter = t.RetryAfter
+	}
+	if p.Status >= http.StatusInternalServerError {
+		a.Log.ErrorContext(c.UserContext(), "request failed", "trace", p.Trace, "error", err)
+	}
+	return writeProblem(c, p)
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/audit"
+	"culvert/panel/internal/usage"
+)
+
+type listAudit struct {
+	Paged
+	Object string `query:"object" maxLength:"128" doc:"kind/id, such as subscriber/sub_…"`
+}
+
+type usageRequest struct {
+	ByID
+	From time.Time `query:"from" doc:"absent: 30 days ago"`
+	To   time.Time `query:"to" doc:"absent: now"`
+	Step string    `query:"step" enum:"hour,day,month" default:"day"`
+}
+
+type sessionsRequest struct {
+	ByID
+	Before time.Time `query:"before" doc:"absent: now"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+func recordEndpoints(a *API) {
+	add(a, endpoint{method: http.MethodGet, path: "/audit", id: "list-audit", summary: "Who did what, newest first", tag: "audit", need: actor.May(actor.Audit, actor.Read)},
+		func(ctx context.Context, who actor.Actor, in *listAudit) (*bare[page[audit.Entry]], error) {
+			l, err := audit.List(ctx, a.DB, who, in.Object, in.Cursor, min(in.Limit+1, 500))
+			if err != nil {
+				return nil, err
+			}
+			return pageOf(l, in.Limit, func(e *audit.Entry) string { return e.ID }), nil
+		})
+	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/usage", id: "get-subscriber-usage", summary: "Traffic by time, ingress and exit", tag: tagSubscribers, need: actor.May(actor.Usage, actor.Read)},
+		func(ctx context.Context, who actor.Actor, in *usageRequest) (*bare[page[usage.Bucket]], error) {
+			if _, err := a.Subs.Get(ctx, who, in.ID); err != nil {
+				return nil, err
+			}
+			if in.To.IsZero() {
+				in.To = time.Now().UTC().Add(time.Hour) // a node's clock may be a little ahead
+			}
+			if in.From.IsZero() {
+				in.From = in.To.AddDate(0, 0, -30)
+			}
+			l, err := a.Usage.History(ctx, who, in.ID, in.From, in.To, in.Step)
+			if err != nil {
+				return nil, err
+			}
+			return pageOf(l, len(l), nil), nil
+		})
+	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/sessions", id: "list-subscriber-sessions", summary: "Sessions, newest first", tag: tagSubscribers, need: actor.May(actor.Sessions, actor.Read)},
+		func(ctx context.Context, who actor.Actor, in *sessionsRequest) (*bare[page[usage.SessionRow]], error) {
+			if _, err := a.Subs.Get(ctx, who, in.ID); err != nil {
+				return nil, err
+			}
+			if in.Before.IsZero() {
+				in.Before = time.Now().UTC().Add(time.Hour)
+			}
+			l, err := a.Usage.Sessions(ctx, who, in.ID, in.Before, in.Limit+1)
+			if err != nil {
+				return nil, err
+			}
+			return pageOf(l, in.Limit, func(s *usage.SessionRow) string { return s.OpenedAt.Format(time.RFC3339Nano) }), nil
+		})
+}
