@@ -55,7 +55,11 @@ func (c *clientConn) watchLocked() {
 	c.in.work.Go(func() {
 		select {
 		case <-s.Done():
-			_ = c.net.Close()
+			select {
+			case <-stop: // another credential took over; its session has ended because of that
+			default:
+				_ = c.net.Close()
+			}
 		case <-stop:
 		}
 	})

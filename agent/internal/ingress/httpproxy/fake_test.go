@@ -125,7 +125,7 @@ func (s *fakeSession) Done() <-chan struct{}     { return s.done }
 
 func (s *fakeSession) End() {
 	s.endOne.Do(func() { close(s.ended) })
-	s.cutFlows()
+	s.cut()
 }
 
 // cut is what the engine does on a kick.

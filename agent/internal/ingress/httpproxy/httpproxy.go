@@ -80,7 +80,7 @@ func (in *Ingress) Start(ctx context.Context) error {
 		l = tls.NewListener(l, &tls.Config{
 			MinVersion:     tls.VersionTLS12,
 			GetCertificate: in.spec.TLS,
-			NextProtos:     []string{"http/1.1"},
+			NextProtos:     []string{"http/1.1", "http/1.0"},
 		})
 	}
 	base := context.WithoutCancel(ctx)
