@@ -13,6 +13,7 @@ import (
 	coreerrs "github.com/apernet/hysteria/core/v2/errors"
 
 	"culvert/agent/internal/flow"
+	"culvert/agent/internal/ingress"
 	"culvert/shared/nodeapi"
 )
 
@@ -107,6 +108,61 @@ func TestUDP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNamesDoNotHoldOthersUp: one association waits for the resolver, another of the same client goes on.
+func TestNamesDoNotHoldOthersUp(t *testing.T) {
+	t.Parallel()
+	host := &fakeHost{}
+	asked, answer := make(chan struct{}, 2*namedQueue), make(chan struct{})
+	r := newRigOn(t, `{}`, host, &slowNames{host, asked, answer})
+	c, target := r.connect(t, "user-a"), echoUDP(t)
+	slow, err := c.UDP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * namedQueue { // more than may wait
+		if err := slow.Send([]byte("x"), "slow.example:53"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "a question to the resolver", asked)
+	quick, err := c.UDP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := quick.Send([]byte("y"), target); err != nil {
+		t.Fatal(err)
+	}
+	if b, _, err := quick.Receive(); err != nil || string(b) != "y" {
+		t.Errorf("received %q, %v", b, err)
+	}
+	close(answer)
+}
+
+// slowNames is a host whose resolver waits for answer.
+type slowNames struct {
+	*fakeHost
+	asked, answer chan struct{}
+}
+
+type slowPackets struct {
+	ingress.PacketConn
+	h *slowNames
+}
+
+func (h *slowNames) Associate(ctx context.Context, f flow.Flow) (ingress.PacketConn, error) {
+	p, err := h.fakeHost.Associate(ctx, f)
+	return slowPackets{p, h}, err
+}
+
+func (p slowPackets) WriteTo(b []byte, to flow.Dest) (int, error) {
+	if to.Domain != "" {
+		p.h.asked <- struct{}{}
+		<-p.h.answer
+		return 0, flow.ErrUnreachable
+	}
+	return p.PacketConn.WriteTo(b, to)
 }
 
 func TestUDPSwitchedOff(t *testing.T) {

@@ -58,7 +58,7 @@ func (o outbound) UDP(reqAddr string) (server.UDPConn, error) {
 		o.release(c)
 		return nil, public(err)
 	}
-	return &udpConn{conn: conn, client: c, done: sync.OnceFunc(func() { o.release(c) })}, nil
+	return newUDPConn(conn, c, func() { o.release(c) }), nil
 }
 
 // CheckUDP says yes: the library keeps the answer for the association's life, and a rule may change meanwhile.
@@ -131,50 +131,6 @@ func (c *tcpConn) Write(b []byte) (int, error) {
 
 func (c *tcpConn) Close() error {
 	err := c.Conn.Close()
-	c.done()
-	return err
-}
-
-// udpConn is an association. The library writes from one goroutine and reads from another; each keeps the last
-// translation between text and destination, because most associations talk to one place.
-type udpConn struct {
-	conn   ingress.PacketConn
-	client *client
-	done   func()
-
-	toText   string
-	to       flow.Dest
-	from     flow.Dest
-	fromText string
-}
-
-func (c *udpConn) ReadFrom(b []byte) (int, string, error) {
-	n, from, err := c.conn.ReadFrom(b)
-	if err != nil {
-		if c.client.ended() {
-			return 0, "", nil // raises an event, see tcpConn
-		}
-		return 0, "", err
-	}
-	if from != c.from || c.fromText == "" {
-		c.from, c.fromText = from, from.String()
-	}
-	return n, c.fromText, nil
-}
-
-func (c *udpConn) WriteTo(b []byte, addr string) (int, error) {
-	if addr != c.toText {
-		to, err := flow.ParseDest(addr)
-		if err != nil {
-			return 0, errDest
-		}
-		c.toText, c.to = addr, to
-	}
-	return c.conn.WriteTo(b, c.to)
-}
-
-func (c *udpConn) Close() error {
-	err := c.conn.Close()
 	c.done()
 	return err
 }

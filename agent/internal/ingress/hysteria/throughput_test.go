@@ -33,31 +33,48 @@ func BenchmarkAgainstBareServer(b *testing.B) {
 				move(b, bare, target, dir, streams, benchBytes/8) // warm up
 				move(b, ours, target, dir, streams, benchBytes/8)
 				for b.Loop() {
-					var speed, cpu []float64
-					for i := range benchRounds {
-						first, second := bare, ours
-						if i%2 == 1 {
-							first, second = ours, bare
-						}
-						f := move(b, first, target, dir, streams, benchBytes)
-						s := move(b, second, target, dir, streams, benchBytes)
-						if i%2 == 1 {
-							f, s = s, f
-						}
-						speed = append(speed, f.wall.Seconds()/s.wall.Seconds())
-						cpu = append(cpu, s.cpu.Seconds()/f.cpu.Seconds())
-						if i == benchRounds-1 {
-							b.ReportMetric(benchBytes*8/1e6/s.wall.Seconds(), "Mbit/s")
-							b.ReportMetric(s.cpu.Seconds()/(benchBytes/1e9), "cpu-s/GB")
-						}
-					}
-					b.ReportMetric(median(speed), "speed/bare")
-					b.ReportMetric(median(cpu), "cpu/bare")
+					compare(b, bare, ours, target, dir, streams)
 				}
 				b.ReportMetric(0, "ns/op")
 			})
 		}
 	}
+}
+
+// BenchmarkObfuscation compares salamander with plain packets, both ends ours.
+func BenchmarkObfuscation(b *testing.B) {
+	const options = `{"obfs":{"type":"salamander","password":"secret"}}`
+	target := bulkTarget(b)
+	plain := newRig(b, `{}`).connect(b, "user-bench")
+	obfs := newRig(b, options).connect(b, "user-bench", obfuscated(options))
+	for b.Loop() {
+		compare(b, plain, obfs, target, "down", 8)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// compare moves the bytes through base and through subject in turns.
+func compare(b *testing.B, base, subject hyclient.Client, target, dir string, streams int) {
+	b.Helper()
+	var speed, cpu []float64
+	var last cost
+	for i := range benchRounds {
+		var of, it cost
+		if i%2 == 0 {
+			of = move(b, base, target, dir, streams, benchBytes)
+			it = move(b, subject, target, dir, streams, benchBytes)
+		} else {
+			it = move(b, subject, target, dir, streams, benchBytes)
+			of = move(b, base, target, dir, streams, benchBytes)
+		}
+		speed = append(speed, of.wall.Seconds()/it.wall.Seconds())
+		cpu = append(cpu, it.cpu.Seconds()/of.cpu.Seconds())
+		last = it
+	}
+	b.ReportMetric(benchBytes*8/1e6/last.wall.Seconds(), "Mbit/s")
+	b.ReportMetric(last.cpu.Seconds()/(benchBytes/1e9), "cpu-s/GB")
+	b.ReportMetric(median(speed), "speed/base")
+	b.ReportMetric(median(cpu), "cpu/base")
 }
 
 func median(v []float64) float64 {
