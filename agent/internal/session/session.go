@@ -37,8 +37,11 @@ type Session struct {
 	ingress   string
 	kind      string
 	source    netip.Addr
+	service   int64
+	holder    Holder
 	opened    time.Time
 	table     *Table
+	group     *group
 	done      chan struct{}
 	up, down  atomic.Int64
 
@@ -55,6 +58,18 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Ingress is the id of the ingress the session came in by.
 func (s *Session) Ingress() string { return s.ingress }
+
+// Kind is the ingress's protocol.
+func (s *Session) Kind() string { return s.kind }
+
+// Service is the running instance of the ingress: it changes when the ingress is built anew.
+func (s *Session) Service() int64 { return s.service }
+
+// Holder is what was given to Open.
+func (s *Session) Holder() Holder { return s.holder }
+
+// Flows is how many flows the session's subscriber has on this node.
+func (s *Session) Flows() int64 { return s.group.flows.Load() }
 
 // Source is the client's address.
 func (s *Session) Source() netip.Addr { return s.source }
@@ -90,6 +105,7 @@ func (s *Session) Attach(f Flow) bool {
 		s.flows = make(map[Flow]struct{}, 1)
 	}
 	s.flows[f] = struct{}{}
+	s.group.flows.Add(1)
 	s.table.flows.Add(1)
 	return true
 }
@@ -100,6 +116,7 @@ func (s *Session) Detach(f Flow) {
 	defer s.mu.Unlock()
 	if _, ok := s.flows[f]; ok {
 		delete(s.flows, f)
+		s.group.flows.Add(-1)
 		s.table.flows.Add(-1)
 	}
 }
@@ -114,6 +131,7 @@ func (s *Session) stop(c Cause) (map[Flow]struct{}, bool) {
 	s.cause = c
 	flows := s.flows
 	s.flows = nil
+	s.group.flows.Add(-int64(len(flows)))
 	s.table.flows.Add(-int64(len(flows)))
 	close(s.done)
 	return flows, true
@@ -127,6 +145,12 @@ func (s *Session) record() nodeapi.SessionRecord {
 	}
 }
 
+// Holder is what a session holds until it ends.
+type Holder interface{ Release() }
+
+// maxPerSubscriber bounds the sessions of one subscriber: a valid password must not open a node's every descriptor.
+const maxPerSubscriber = 8192
+
 // Open describes a session to open.
 type Open struct {
 	Principal flow.Principal // Session is filled in
@@ -134,27 +158,35 @@ type Open struct {
 	Kind      string
 	Source    netip.Addr
 	Expires   int64 // Unix seconds; 0 = never
+	Service   int64
+	Holder    Holder // released when the session ends; not when Open fails
 }
 
-// Open lists a new session. It returns flow.ErrRefused while a kick blocks it.
+// Open lists a new session. It returns flow.ErrRefused while a kick blocks it, flow.ErrOverload when the subscriber has
+// too many.
 func (t *Table) Open(o Open) (*Session, error) {
 	now := time.Now()
 	o.Principal.Session = id.New(id.Session)
 	s := &Session{
 		principal: o.Principal, ingress: o.Ingress, kind: o.Kind, source: o.Source.Unmap(), opened: now,
-		table: t, done: make(chan struct{}),
+		table: t, done: make(chan struct{}), service: o.Service, holder: o.Holder,
 	}
 	t.mu.Lock()
 	if t.blocked(o.Principal.ID, o.Ingress, s.source, now) {
 		t.mu.Unlock()
 		return nil, flow.ErrRefused
 	}
-	t.sessions[s.principal.Session] = s
 	g := t.groups[o.Principal.ID]
+	if g != nil && len(g.sessions) >= maxPerSubscriber {
+		t.mu.Unlock()
+		return nil, flow.ErrOverload
+	}
+	t.sessions[s.principal.Session] = s
 	if g == nil {
 		g = &group{subscriber: o.Principal.ID, sessions: map[*Session]struct{}{}, at: -1}
 		t.groups[o.Principal.ID] = g
 	}
+	s.group = g
 	g.sessions[s] = struct{}{}
 	t.expire(g, o.Expires)
 	t.mu.Unlock()
@@ -184,5 +216,8 @@ func (t *Table) end(s *Session, c Cause) bool {
 	r := s.record()
 	r.Closed, r.Cause = time.Now().UnixMilli(), string(c)
 	t.record(r)
+	if s.holder != nil {
+		s.holder.Release()
+	}
 	return true
 }

@@ -39,6 +39,7 @@ type group struct {
 	sessions   map[*Session]struct{}
 	expires    int64 // Unix seconds; 0 = never
 	at         int   // in the heap, -1 when not there
+	flows      atomic.Int64
 }
 
 // block keeps out whoever matches all its set fields.

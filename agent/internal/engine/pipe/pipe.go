@@ -1,0 +1,208 @@
+// Package pipe copies bytes from one connection to another in steps, so that what passes is counted, paced and cut while
+// it flows, at nearly the cost of a bare copy: between two TCP sockets the kernel does it (splice).
+//
+// A step ends by size or 250 ms after it began. Between steps, a silent direction waits for its socket to become readable
+// and holds nothing: no buffer, no pipe, no timer.
+package pipe
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// Step bounds how long moved bytes stay uncounted.
+const Step = 250 * time.Millisecond
+
+const bufferSize = 32 << 10
+
+// Gauge governs one direction of one flow. It is used by one goroutine.
+type Gauge interface {
+	// Chunk is how many bytes one step may move.
+	Chunk() int64
+	// Take waits until some of n bytes may pass and says how many; its error ends the flow.
+	Take(n int64) (int64, error)
+	// Moved counts bytes of the last Take that passed, gives the rest back and waits for the speed limit.
+	Moved(n int64) error
+}
+
+// Pump copies. The zero Pump is ready to use; its buffers are shared by the copies that need one.
+type Pump struct{ buffers sync.Pool }
+
+type buffer [bufferSize]byte
+
+func (p *Pump) get() *buffer {
+	if b, ok := p.buffers.Get().(*buffer); ok {
+		return b
+	}
+	return new(buffer)
+}
+
+// Copy moves bytes from src to dst until src ends (nil) or something fails. It leaves both open.
+func (p *Pump) Copy(dst, src net.Conn, g Gauge) error {
+	raw := rawOf(src)
+	if raw == nil {
+		return p.plain(dst, src, g)
+	}
+	rc, err := raw.SyscallConn()
+	if err != nil {
+		return err
+	}
+	w := newWaiter(rc)
+	s, stcp := src.(*net.TCPConn)
+	if d, dtcp := dst.(*net.TCPConn); stcp && dtcp {
+		return splice(d, s, w, g)
+	}
+	return p.stepped(dst, src, w, g)
+}
+
+// rawOf finds the TCP socket under c, through TLS.
+func rawOf(c net.Conn) *net.TCPConn {
+	for {
+		switch t := c.(type) {
+		case *net.TCPConn:
+			return t
+		case *tls.Conn:
+			c = t.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// splice lets the kernel move the bytes.
+func splice(dst, src *net.TCPConn, w *waiter, g Gauge) error {
+	lr := &io.LimitedReader{R: src}
+	for {
+		if end, err := w.wait(); end || err != nil {
+			return err
+		}
+		n, err := g.Take(g.Chunk())
+		if err != nil {
+			return err
+		}
+		if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
+			return err
+		}
+		lr.N = n
+		moved, cerr := dst.ReadFrom(lr)
+		if err := g.Moved(moved); err != nil {
+			return err
+		}
+		if cerr != nil && !errors.Is(cerr, os.ErrDeadlineExceeded) {
+			return cerr
+		}
+		if cerr == nil && moved < n {
+			return nil
+		}
+		if err := src.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+	}
+}
+
+// stepped copies through a buffer where one side is not plain TCP. A read that times out has emptied whatever src keeps
+// inside (decrypted TLS records), so only then is the socket waited for.
+func (p *Pump) stepped(dst, src net.Conn, w *waiter, g Gauge) error {
+	for {
+		quiet, err := p.step(dst, src, g)
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if !quiet {
+			continue
+		}
+		if _, err := w.wait(); err != nil {
+			return err
+		}
+	}
+}
+
+// step moves up to one chunk. quiet means that nothing more came in time.
+func (p *Pump) step(dst, src net.Conn, g Gauge) (quiet bool, err error) {
+	b := p.get()
+	defer p.buffers.Put(b)
+	if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
+		return false, err
+	}
+	for left := g.Chunk(); left > 0 && err == nil; {
+		var n int
+		if n, err = src.Read(b[:min(bufferSize, left)]); n > 0 {
+			left -= int64(n)
+			if werr := move(dst, b[:n], g); werr != nil {
+				return false, werr
+			}
+		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		quiet, err = true, nil
+	}
+	if err == nil {
+		err = src.SetReadDeadline(time.Time{})
+	}
+	return quiet, err
+}
+
+// plain copies from a connection that cannot be waited for without reading.
+func (p *Pump) plain(dst, src net.Conn, g Gauge) error {
+	b := p.get()
+	defer p.buffers.Put(b)
+	for {
+		n, err := src.Read(b[:min(bufferSize, g.Chunk())])
+		if n > 0 {
+			if werr := move(dst, b[:n], g); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// move writes b as far as and as fast as g lets it.
+func move(dst io.Writer, b []byte, g Gauge) error {
+	for len(b) > 0 {
+		n, err := g.Take(int64(len(b)))
+		if err != nil {
+			return err
+		}
+		w, werr := dst.Write(b[:n])
+		if err := g.Moved(int64(w)); err != nil {
+			return err
+		}
+		if werr != nil {
+			return werr
+		}
+		b = b[w:]
+	}
+	return nil
+}
+
+// CloseWrite passes an end of stream on to c; false when c cannot.
+func CloseWrite(c net.Conn) (bool, error) {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		return true, h.CloseWrite()
+	}
+	return false, nil
+}
+
+// Abort closes c at once, without farewell and without waiting: a reset for TCP, also under TLS.
+func Abort(c net.Conn) {
+	if t := rawOf(c); t != nil {
+		_ = t.SetLinger(0) // best effort: without it, the peer sees an ordinary end
+		_ = t.Close()
+		return
+	}
+	_ = c.Close()
+}
