@@ -21,6 +21,7 @@ import (
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
+	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/subscriber"
@@ -44,6 +45,7 @@ type Services struct {
 	Network  *network.Service
 	Certs    *cert.Service
 	Usage    *usage.Service
+	Jobs     *jobs.Nodes
 }
 
 // Config of the surface.
@@ -80,7 +82,7 @@ func Mount(app *fiber.App, c Config) *API {
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
 	for _, add := range []func(*API){
 		authEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
-		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints,
+		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
 	} {
 		add(a)
 	}

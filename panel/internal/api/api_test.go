@@ -22,6 +22,8 @@ import (
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
+	"culvert/panel/internal/jobs"
+	"culvert/panel/internal/local/localtest"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/subscriber/subscribertest"
 	"culvert/panel/internal/usage"
@@ -44,11 +46,14 @@ func newWorldWith(t *testing.T, elevate func(actor.Actor) actor.Actor) *world {
 	t.Helper()
 	w := &world{World: subscribertest.New(t)}
 	fl := fleet.New(fleet.Config{DB: w.DB, Vault: w.Vault, Heartbeat: 5e9})
+	nodes := jobs.NewNodes(jobs.NodesConfig{DB: w.DB, Redis: localtest.Redis(t), Keys: jobs.NewKeys(w.DB, w.Vault), Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { _ = nodes.Close(context.Background()) })
 	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 4 << 20})
 	w.api = api.Mount(w.app, api.Config{
 		Services: api.Services{
 			DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
 			Fleet: fl, Network: &network.Service{DB: w.DB}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
+			Jobs: nodes,
 		},
 		ClientAddr:    func(*fiber.Ctx) netip.Addr { return netip.MustParseAddr("198.51.100.7") },
 		GatewayPublic: "panel.example:8443", Version: "test", Log: slog.New(slog.DiscardHandler), Elevate: elevate,

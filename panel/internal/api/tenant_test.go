@@ -15,7 +15,7 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 	make := func(auth, path string, body map[string]any) string {
 		return w.want(t, 201, call{method: "POST", path: path, auth: auth, body: body}).body["id"].(string)
 	}
-	node := make(operator, "/nodes", map[string]any{"name": "n1"})
+	node := w.Node(t, "n1")
 	return map[string]string{
 		"tenants":      make(operator, "/tenants", map[string]any{"name": "T", "realm": "victim2", "owner": map[string]any{"name": "o", "password": password}}),
 		"logins":       make(victim, "/logins", map[string]any{"name": "staff", "password": password, "role": "readonly"}),
@@ -23,6 +23,7 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 		"plans":        make(victim, "/plans", map[string]any{"name": "theirs"}),
 		"subscribers":  make(victim, "/subscribers", map[string]any{"name": "victim"}),
 		"nodes":        node,
+		"jobs":         w.want(t, 202, call{method: "POST", path: "/nodes/" + node + "/jobs", auth: operator, body: map[string]any{"kind": "collect"}}).body["id"].(string),
 		"node-groups":  make(operator, "/node-groups", map[string]any{"name": "g1"}),
 		"ingresses":    make(operator, "/ingresses", map[string]any{"node_id": node, "kind": "socks5", "name": "s", "listen": ":1080"}),
 		"certificates": make(operator, "/certificates", map[string]any{"name": "c1", "names": []string{"a.example"}}),
@@ -36,6 +37,8 @@ func bodyOf(op api.Operation) any {
 		return nil
 	case strings.HasSuffix(op.Path, "/plan"):
 		return map[string]any{"plan": "default"}
+	case strings.HasSuffix(op.Path, "/jobs"):
+		return map[string]any{"kind": "collect"}
 	case strings.HasSuffix(op.Path, "/grants"):
 		return map[string]any{"bytes": 1}
 	case op.Method == "PUT" && strings.HasPrefix(op.Path, "/certificates"):
@@ -49,7 +52,7 @@ func bodyOf(op api.Operation) any {
 func neverWas(collection string) string {
 	kinds := map[string]id.Kind{
 		"tenants": id.Tenant, "logins": id.Login, "plans": id.Plan, "subscribers": id.Subscriber, "nodes": id.Node,
-		"node-groups": id.NodeGroup, "ingresses": id.Ingress, "certificates": id.Cert, "access-keys": "",
+		"node-groups": id.NodeGroup, "ingresses": id.Ingress, "certificates": id.Cert, "access-keys": "", "jobs": id.Job,
 	}
 	if k := kinds[collection]; k != "" {
 		return id.New(k)
@@ -91,7 +94,7 @@ func TestTenantWall(t *testing.T) {
 			}
 			for collection, oid := range ids {
 				auth := victim
-				if collection == "tenants" || strings.HasPrefix(collection, "node") || collection == "ingresses" || collection == "certificates" {
+				if collection == "tenants" || strings.HasPrefix(collection, "node") || collection == "ingresses" || collection == "certificates" || collection == "jobs" {
 					auth = operator
 				}
 				w.want(t, 200, call{method: "GET", path: "/" + collection + "/" + oid, auth: auth})

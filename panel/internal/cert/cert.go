@@ -78,7 +78,7 @@ func (s *Service) SelfSign(ctx context.Context, a actor.Actor, name string, name
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	chain, key, err := selfSigned(names, days)
+	chain, key, err := NewSelfSigned(names, days)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,8 @@ func validName(n string) bool {
 	return true
 }
 
-func selfSigned(names []string, days int) (chain, key string, err error) {
+// NewSelfSigned makes an ECDSA P-256 key pair in PEM for names, valid for days.
+func NewSelfSigned(names []string, days int) (chain, key string, err error) {
 	priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", fmt.Errorf("make key: %w", err)

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"culvert/shared/logging"
@@ -39,6 +41,8 @@ type Config struct {
 	GatewayListen   string         // mTLS for node agents
 	GatewayPublic   string         // host:port that agents dial
 	ReportInterval  time.Duration  // how often nodes report usage
+	BlockPrivate    bool           // nodes refuse private, loopback and metadata destinations
+	BlockPorts      []uint16       // nodes refuse these destination ports (TCP)
 	LogLevel        slog.Level
 	DataDirIsGiven  bool // false: the default was taken
 	PublicURLIsMade bool // true: PublicURL was made from Listen, and names this machine only
@@ -56,6 +60,8 @@ func Load(environ []string, mode Mode) (Config, error) {
 		TrustedProxies: r.Prefixes("TRUSTED_PROXIES"),
 		ReportInterval: r.Duration("REPORT_INTERVAL", 5*time.Second, 200*time.Millisecond, 10*time.Minute),
 	}
+	c.BlockPrivate = r.Choice("BLOCK_PRIVATE", "yes", "yes", "no") == "yes"
+	c.readBlockedPorts(r)
 	c.readPlaces(r)
 	c.readPublic(r)
 	level, err := logging.ParseLevel(r.Choice("LOG_LEVEL", "info", "debug", "info", "warn", "error"))
@@ -72,6 +78,22 @@ func Load(environ []string, mode Mode) (Config, error) {
 		c.needServers(r)
 	}
 	return c, r.Err()
+}
+
+// readBlockedPorts reads a comma list; "none" blocks nothing. Port 25 is the default: a proxy must not become a spammer.
+func (c *Config) readBlockedPorts(r *setting.Reader) {
+	text := r.String("BLOCK_PORTS", "25")
+	if text == "none" {
+		return
+	}
+	for _, t := range strings.Split(text, ",") {
+		p, err := strconv.ParseUint(strings.TrimSpace(t), 10, 16)
+		if err != nil || p == 0 {
+			r.Mistake("BLOCK_PORTS", fmt.Sprintf("must be ports between 1 and 65535 with commas between, or none; %q is not", t))
+			return
+		}
+		c.BlockPorts = append(c.BlockPorts, uint16(p))
+	}
 }
 
 func (c *Config) needServers(r *setting.Reader) {

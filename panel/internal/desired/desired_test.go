@@ -129,7 +129,9 @@ func (w *world) settle(t *testing.T) {
 }
 
 // Enqueue implements outbox.Queue.
-func (w *world) Enqueue(ctx context.Context, rows []outbox.Row) error { return w.desired.Handle(ctx, rows) }
+func (w *world) Enqueue(ctx context.Context, rows []outbox.Row) error {
+	return w.desired.Handle(ctx, rows)
+}
 
 // sync fetches as the agent would and returns how many rows travelled.
 func (w *world) sync(t *testing.T) (rows, removed int) {

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"culvert/panel/internal/outbox"
+	"culvert/panel/internal/pg"
+)
+
+// Intervals of the clock. Nodes hold expiry by their own clock; these make the panel say what time has done.
+const (
+	everySweep = 2 * time.Second
+	everyTidy  = 10 * time.Minute
+)
+
+// clock does what is due by time. Every replica runs one: each task claims rows, so that two do no harm.
+type clock struct {
+	s   *Services
+	log *slog.Logger
+}
+
+func (c *clock) run(ctx context.Context) error {
+	c.tidy(ctx)
+	sweep, tidy := time.NewTicker(everySweep), time.NewTicker(everyTidy)
+	defer sweep.Stop()
+	defer tidy.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sweep.C:
+			c.until(ctx, "expire subscribers", c.s.Subs.ExpireDue)
+			c.until(ctx, "reset traffic periods", c.s.Subs.ResetDue)
+		case <-tidy.C:
+			c.tidy(ctx)
+		}
+	}
+}
+
+// until repeats a batch task while it finds work. A failure waits for the next tick: the database says it in its own log.
+func (c *clock) until(ctx context.Context, what string, task func(context.Context) (int, error)) {
+	for ctx.Err() == nil {
+		n, err := task(ctx)
+		if err != nil {
+			c.log.WarnContext(ctx, "clock: "+what, "error", err)
+		}
+		if err != nil || n == 0 {
+			return
+		}
+	}
+}
+
+// tidy makes the ledger's next partitions and drops what nobody needs any more.
+func (c *clock) tidy(ctx context.Context) {
+	steps := []struct{ what, query string }{
+		{"make ledger partitions", "SELECT ledger_partitions(now())"},
+		{"drop old answers", "DELETE FROM idempotency WHERE created_at < now() - interval '1 day'"},
+		{"drop handed-over values", "DELETE FROM hand_over WHERE expires_at < now()"},
+		{"drop old throttles", "DELETE FROM throttle WHERE seen_at < now() - interval '1 day'"},
+		{"drop ended sessions", "DELETE FROM login_session WHERE expires_at < now() - interval '7 days' OR revoked_at < now() - interval '7 days'"},
+		{"drop old report numbers", "DELETE FROM report WHERE received_at < now() - interval '120 days'"},
+	}
+	for _, s := range steps {
+		err := c.s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+			_, err := tx.Exec(ctx, s.query)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "clock: "+s.what, "error", err)
+		}
+	}
+	if _, err := outbox.Sweep(ctx, c.s.DB); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "clock: drop finished events", "error", err)
+	}
+}

@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"path"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"culvert/panel/internal/config"
+	"culvert/web"
+)
+
+// Limits of the HTTP application.
+const (
+	bodyLimit    = 4 << 20
+	headerLimit  = 16 << 10
+	readTimeout  = 30 * time.Second
+	idleTimeout  = 2 * time.Minute
+	concurrency  = 16 << 10
+	writeTimeout = 2 * time.Minute
+)
+
+// newHTTP makes the one HTTP application that all listeners serve.
+func newHTTP(log *slog.Logger) *fiber.App {
+	app := fiber.New(fiber.Config{
+		DisableStartupMessage: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, Concurrency: concurrency, ServerHeader: "", StrictRouting: false,
+		ErrorHandler: func(c *fiber.Ctx, err error) error { return plainError(c, log, err) },
+	})
+	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: func(c *fiber.Ctx, e any) {
+		log.ErrorContext(c.UserContext(), "request panicked", "path", c.Path(), "panic", fmt.Sprint(e))
+	}}))
+	app.Use(func(c *fiber.Ctx) error {
+		c.Set("Strict-Transport-Security", "max-age=31536000")
+		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+		c.Set(fiber.HeaderXFrameOptions, "DENY")
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+		return c.Next()
+	})
+	return app
+}
+
+// plainError answers what no surface answered itself; the cause stays in the log.
+func plainError(c *fiber.Ctx, log *slog.Logger, err error) error {
+	code := fiber.StatusInternalServerError
+	var fe *fiber.Error
+	if errors.As(err, &fe) {
+		code = fe.Code
+	}
+	if code >= fiber.StatusInternalServerError {
+		log.ErrorContext(c.UserContext(), "request failed", "path", c.Path(), "error", err)
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+	return c.Status(code).SendString(http.StatusText(code))
+}
+
+// mountRest adds health and the web app, or a line in its place.
+func mountRest(app *fiber.App, s *Services, version string) {
+	app.Get("/healthz", func(c *fiber.Ctx) error {
+		ctx, cancel := context.WithTimeout(c.UserContext(), 2*time.Second)
+		defer cancel()
+		if err := s.DB.Ping(ctx); err != nil {
+			return c.Status(fiber.StatusServiceUnavailable).SendString("database is not available\n")
+		}
+		return c.SendString("ok\n")
+	})
+	files, built := web.FS()
+	app.Get("/*", func(c *fiber.Ctx) error {
+		if !built {
+			return c.SendString("Culvert " + version + ". The web panel is not part of this build; the API is at /api/v1 (document: /api/v1/openapi.json).\n")
+		}
+		return sendAsset(c, files)
+	})
+}
+
+// sendAsset serves the web app: hashed assets for ever, everything else is the page.
+func sendAsset(c *fiber.Ctx, files fs.FS) error {
+	name := strings.TrimPrefix(path.Clean("/"+c.Path()), "/")
+	body, err := fs.ReadFile(files, name)
+	if err != nil || name == "index.html" {
+		if body, err = fs.ReadFile(files, "index.html"); err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+		return c.Send(body)
+	}
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		c.Set(fiber.HeaderContentType, t)
+	}
+	return c.Send(body)
+}
+
+// clientAddr tells the caller's address. Forwarded headers count only when the peer is a proxy we trust, and then from
+// the right: the first address that is not one of ours.
+func clientAddr(trusted []netip.Prefix) func(*fiber.Ctx) netip.Addr {
+	ours := func(a netip.Addr) bool {
+		for _, p := range trusted {
+			if p.Contains(a) {
+				return true
+			}
+		}
+		return false
+	}
+	return func(c *fiber.Ctx) netip.Addr {
+		peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+		peer = peer.Unmap()
+		if !ours(peer) {
+			return peer
+		}
+		hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+		for i := len(hops) - 1; i >= 0; i-- {
+			a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+			if err != nil {
+				return peer
+			}
+			if a = a.Unmap(); !ours(a) {
+				return a
+			}
+		}
+		return peer
+	}
+}
+
+// listeners serve the application on every configured address. It is a run.Service.
+type listeners struct {
+	app    *fiber.App
+	config config.Config
+	tls    func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	err  error
+	done chan struct{}
+	once sync.Once
+}
+
+// Start binds all addresses before it serves any: a taken port is one clear error and leaves nothing behind.
+func (l *listeners) Start(ctx context.Context) error {
+	secure, err := listen(ctx, l.config.Listen, "CULVERT_LISTEN")
+	if err != nil {
+		return err
+	}
+	bound := []net.Listener{tls.NewListener(secure, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.tls, NextProtos: []string{"http/1.1"}})}
+	if l.config.PlainListen != "" {
+		plain, err := listen(ctx, l.config.PlainListen, "CULVERT_HTTP_PLAIN_LISTEN")
+		if err != nil {
+			return errors.Join(err, secure.Close())
+		}
+		bound = append(bound, plain)
+	}
+	l.done = make(chan struct{})
+	for _, ln := range bound {
+		l.wg.Go(func() {
+			if err := l.app.Listener(ln); err != nil {
+				l.mu.Lock()
+				l.err = err
+				l.mu.Unlock()
+				l.once.Do(func() { close(l.done) })
+			}
+		})
+	}
+	return nil
+}
+
+// listen binds a TCP address and says which variable to change when somebody has it.
+func listen(ctx context.Context, address, variable string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: port of %s is taken by another program; stop it, or set %s to another port", variable, address, variable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return ln, nil
+}
+
+// Close stops accepting and lets running requests end.
+func (l *listeners) Close(ctx context.Context) error {
+	err := l.app.ShutdownWithContext(ctx)
+	l.wg.Wait()
+	return err
+}
+
+// Done implements run.Mortal.
+func (l *listeners) Done() <-chan struct{} { return l.done }
+
+// Err implements run.Mortal.
+func (l *listeners) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
