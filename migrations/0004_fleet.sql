@@ -105,7 +105,7 @@ CREATE TABLE ingress (
     name           text NOT NULL CHECK (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$'),
     listen         text NOT NULL,
     certificate_id text,
-    options        jsonb NOT NULL,
+    options        bytea NOT NULL,      -- sealed JSON document of the kind: it may hold an obfuscation password
     enabled        boolean NOT NULL DEFAULT true,
     version        bigint NOT NULL DEFAULT 1,
     created_at     timestamptz NOT NULL,

@@ -52,7 +52,7 @@ func newWorldWith(t *testing.T, elevate func(actor.Actor) actor.Actor) *world {
 	w.api = api.Mount(w.app, api.Config{
 		Services: api.Services{
 			DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
-			Fleet: fl, Network: &network.Service{DB: w.DB}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
+			Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
 			Jobs: nodes,
 		},
 		ClientAddr:    func(*fiber.Ctx) netip.Addr { return netip.MustParseAddr("198.51.100.7") },

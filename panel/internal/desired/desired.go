@@ -224,7 +224,7 @@ func (s *Service) compileSubscribers(ctx context.Context, ids []string) error {
 // input reads what the sections of a node are made from. A suspended node serves nothing: it drains.
 func (s *Service) input(ctx context.Context, tx *pg.Tx, node string, settings nodeapi.Settings) (Input, error) {
 	in := Input{Settings: settings}
-	rows, err := loadIngresses(ctx, tx, node)
+	rows, err := s.loadIngresses(ctx, tx, node)
 	if err != nil {
 		return in, err
 	}

@@ -211,7 +211,7 @@ func TestIngressesCertificatesAndTenants(t *testing.T) {
 	w := newWorld(t)
 	a := w.Reseller(t, "acme")
 	s := w.Subscriber(t, a, "ann", nil)
-	certs, net := &cert.Service{DB: w.DB, Vault: w.Vault}, &network.Service{DB: w.DB}
+	certs, net := &cert.Service{DB: w.DB, Vault: w.Vault}, &network.Service{DB: w.DB, Vault: w.Vault}
 	if err := w.desired.CompileNode(ctx, w.node); err != nil {
 		t.Fatal(err)
 	}

@@ -324,11 +324,11 @@ func (k *AccessKey) judge(presented []byte, clear string, address netip.Addr, no
 func (s *Service) keyActor(ctx context.Context, tx *pg.Tx, out *Authenticated, address netip.Addr) (KeyRefusal, error) {
 	k := &out.Key
 	var status string
-	var root bool
-	if _, err := tx.One(ctx, "SELECT status, parent_id IS NULL FROM tenant WHERE tenant_id = $1", []any{k.TenantID}, &status, &root); err != nil {
+	var open, root bool
+	if _, err := tx.One(ctx, "SELECT "+openTenant+", t.parent_id IS NULL FROM tenant t WHERE t.tenant_id = $1", []any{k.TenantID}, &open, &root); err != nil {
 		return 0, err
 	}
-	if status != "active" {
+	if !open {
 		return KeyOwnerSuspended, nil
 	}
 	out.Actor = actor.Actor{

@@ -25,6 +25,10 @@ type SignedIn struct {
 	Login      Login
 }
 
+// openTenant is true for tenant t when neither it nor a tenant above it is suspended.
+const openTenant = `NOT EXISTS (SELECT 1 FROM tenant_closure c JOIN tenant p ON p.tenant_id = c.ancestor
+	WHERE c.descendant = t.tenant_id AND p.status <> 'active')`
+
 const tokenLen = 43 // 256 bits of base62
 
 var hexHash = regexp.MustCompile(`^[0-9a-f]{64}$`) //nolint:gochecknoglobals // a compiled constant
@@ -83,7 +87,7 @@ func (s *Service) findLogin(ctx context.Context, name string) (l *Login, open bo
 	user, realm, _ := strings.Cut(name, "@")
 	err = s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		var tid string
-		found, err := tx.One(ctx, `SELECT t.tenant_id, t.status = 'active' AND s.sign_in FROM tenant t JOIN api_setting s USING (tenant_id)
+		found, err := tx.One(ctx, `SELECT t.tenant_id, `+openTenant+` AND s.sign_in FROM tenant t JOIN api_setting s USING (tenant_id)
 			WHERE t.realm = $1`, []any{realm}, &tid, &open)
 		if err != nil || !found {
 			return err
@@ -137,17 +141,18 @@ func (s *Service) Resolve(ctx context.Context, token string) (*Session, error) {
 		return nil, no
 	}
 	var out Session
-	var role, tenantStatus, status string
+	var role, status string
+	var open bool
 	var perms, narrowed []string
 	var seen time.Time
 	found := false
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) (err error) {
 		found, err = tx.One(ctx, `SELECT e.id, e.tenant_id, e.expires_at, e.seen_at, e.permissions, l.id, l.name, l.role, l.permissions,
-			l.status, l.must_change, t.status, t.parent_id IS NULL
+			l.status, l.must_change, `+openTenant+`, t.parent_id IS NULL
 			FROM login_session e JOIN login l ON l.id = e.login_id JOIN tenant t ON t.tenant_id = e.tenant_id
 			WHERE e.token_hash = $1 AND e.revoked_at IS NULL AND e.expires_at > $2`,
 			[]any{s.vault.Hash("session", token), tx.Now}, &out.ID, &out.Actor.Tenant, &out.ExpiresAt, &seen, pg.Array(&narrowed),
-			&out.Actor.ID, &out.Actor.Name, &role, pg.Array(&perms), &status, &out.MustChange, &tenantStatus, &out.Actor.Operator)
+			&out.Actor.ID, &out.Actor.Name, &role, pg.Array(&perms), &status, &out.MustChange, &open, &out.Actor.Operator)
 		if err != nil || !found || tx.Now.Sub(seen) < touchEvery {
 			return err
 		}
@@ -158,7 +163,7 @@ func (s *Service) Resolve(ctx context.Context, token string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found || status != "active" || tenantStatus != "active" {
+	if !found || status != "active" || !open {
 		return nil, no
 	}
 	out.Actor.Kind, out.Actor.Home = actor.Login, out.Actor.Tenant

@@ -17,9 +17,21 @@ const maxSocketPath = 107
 // socketDir returns the directory for a server's socket called name: "run" inside dir or, where that path is
 // too long for the kernel, a short one with the same name on every start, made from a hash of dir.
 func socketDir(dir, name string, a *account) (sockets, error) {
+	s := socketPlace(dir, name)
+	if s.inside {
+		return s, a.own(s.path)
+	}
+	if err := claim(s.path, a); err != nil {
+		return sockets{}, fmt.Errorf("socket directory: %w", err)
+	}
+	return s, nil
+}
+
+// socketPlace says where the directory is, without making it.
+func socketPlace(dir, name string) sockets {
 	path := filepath.Join(dir, "run")
 	if len(path)+1+len(name) <= maxSocketPath {
-		return sockets{path: path, inside: true}, a.own(path)
+		return sockets{path: path, inside: true}
 	}
 	sum := sha256.Sum256([]byte(dir))
 	base := "/run"
@@ -29,11 +41,7 @@ func socketDir(dir, name string, a *account) (sockets, error) {
 	if info, err := os.Stat(base); base == "" || err != nil || !info.IsDir() || len(base) > 40 {
 		base = "/tmp"
 	}
-	path = filepath.Join(base, "culvert-"+hex.EncodeToString(sum[:8]))
-	if err := claim(path, a); err != nil {
-		return sockets{}, fmt.Errorf("socket directory: %w", err)
-	}
-	return sockets{path: path}, nil
+	return sockets{path: filepath.Join(base, "culvert-"+hex.EncodeToString(sum[:8]))}
 }
 
 // sockets is a directory for a server's socket.

@@ -15,6 +15,7 @@ import (
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/vault"
 	"culvert/shared/id"
 	"culvert/shared/nodeapi"
 	"culvert/shared/protocol"
@@ -29,7 +30,8 @@ type Ingress struct {
 	Name          string    `json:"name"`
 	Listen        string    `json:"listen"`
 	CertificateID *string   `json:"certificate_id"`
-	Options       Options   `gorm:"type:jsonb" json:"options"`
+	Options       Options   `gorm:"-" json:"options"`
+	Sealed        []byte    `gorm:"column:options" json:"-"`
 	Enabled       bool      `json:"enabled"`
 	Version       int64     `json:"version"`
 	CreatedAt     time.Time `gorm:"autoCreateTime:false" json:"created_at"`
@@ -50,7 +52,10 @@ func (Changed) Kind() string { return "network.changed" }
 var nameRule = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`) //nolint:gochecknoglobals // a compiled constant
 
 // Service is the ingress service.
-type Service struct{ DB *pg.DB }
+type Service struct {
+	DB    *pg.DB
+	Vault *vault.Vault
+}
 
 // check normalizes the options and reports all faults.
 func (g *Ingress) check() error {
@@ -109,7 +114,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, g Ingress) (*Ingres
 		if err := s.fits(ctx, tx, &g); err != nil {
 			return err
 		}
-		if err := insert(tx, &g); err != nil {
+		if err := s.insert(tx, &g); err != nil {
 			return err
 		}
 		return s.told(ctx, tx, a, &g, "ingress.create", audit.Diff{"kind": g.Kind, "listen": g.Listen, "node": g.NodeID})
@@ -139,7 +144,7 @@ func (s *Service) fits(ctx context.Context, tx *pg.Tx, g *Ingress) error {
 			return errs.NotFound("certificate", *g.CertificateID)
 		}
 	}
-	others, err := list(tx, "node_id = ? AND id <> ?", "", maxPerNode+1, g.NodeID, g.ID)
+	others, err := s.list(ctx, tx, "node_id = ? AND id <> ?", "", maxPerNode+1, g.NodeID, g.ID)
 	if err != nil {
 		return err
 	}
@@ -181,7 +186,7 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, gid string) (*Ingress,
 	}
 	var g *Ingress
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		g, err = load(tx, gid)
+		g, err = s.load(ctx, tx, gid)
 		return err
 	})
 	return g, err
@@ -195,9 +200,9 @@ func (s *Service) List(ctx context.Context, a actor.Actor, node, after string, l
 	var out []Ingress
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
 		if node != "" {
-			out, err = list(tx, "node_id = ?", after, limit, node)
+			out, err = s.list(ctx, tx, "node_id = ?", after, limit, node)
 		} else {
-			out, err = list(tx, "tenant_id = ?", after, limit, a.Tenant)
+			out, err = s.list(ctx, tx, "tenant_id = ?", after, limit, a.Tenant)
 		}
 		return err
 	})
@@ -211,7 +216,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 	}
 	var g *Ingress
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		if g, err = load(tx, gid); err != nil {
+		if g, err = s.load(ctx, tx, gid); err != nil {
 			return err
 		}
 		if match != 0 && match != g.Version {
@@ -230,7 +235,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 		if err := s.fits(ctx, tx, g); err != nil {
 			return err
 		}
-		if err := save(tx, g); err != nil {
+		if err := s.save(tx, g); err != nil {
 			return err
 		}
 		diff := audit.Diff{}.From("listen", before.Listen, g.Listen).From("enabled", before.Enabled, g.Enabled).From("name", before.Name, g.Name)
@@ -248,7 +253,7 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, gid string) error {
 		return err
 	}
 	return s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		g, err := load(tx, gid)
+		g, err := s.load(ctx, tx, gid)
 		if err != nil {
 			return err
 		}

@@ -131,9 +131,10 @@ type NodeView struct {
 }
 
 // ForNodes returns the views of ids, or of every subscriber after the id after when ids is nil, in the order of ids, at
-// most limit. Subscribers of suspended tenants are not enabled.
+// most limit. Subscribers of a suspended tenant, or below one, are not enabled.
 func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit int) ([]NodeView, error) {
-	const q = `SELECT s.tenant_id, s.id, s.name, t.realm, s.status, s.reason, t.status, s.expires_at, s.protocols, s.node_groups, t.node_groups,
+	const q = `WITH shut AS (SELECT DISTINCT c.descendant FROM tenant_closure c JOIN tenant p ON p.tenant_id = c.ancestor WHERE p.status <> 'active')
+		SELECT s.tenant_id, s.id, s.name, t.realm, s.status, s.reason, s.tenant_id IN (SELECT descendant FROM shut), s.expires_at, s.protocols, s.node_groups, t.node_groups,
 		s.traffic_limit, s.period, s.speed_up, s.speed_down, s.devices, s.generation, s.verifier_salt, s.verifier,
 		CASE WHEN s.alone THEN s.password_id ELSE '' END
 		FROM subscriber s JOIN tenant t USING (tenant_id)
@@ -171,22 +172,23 @@ func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit 
 func scanView(r pg.Row) (NodeView, error) {
 	var v NodeView
 	row := &v.Row
-	var status, reason, tenantStatus string
+	var status, reason string
+	var shut bool
 	var expires *time.Time
 	var limit unit.Bytes
 	var groups, granted []string
 	ver := &nodeapi.Verifier{Iterations: Iterations}
-	err := r.Scan(&v.TenantID, &row.ID, &row.Name, &row.Realm, &status, &reason, &tenantStatus, &expires, pg.Array(&row.Protocols),
+	err := r.Scan(&v.TenantID, &row.ID, &row.Name, &row.Realm, &status, &reason, &shut, &expires, pg.Array(&row.Protocols),
 		pg.Array(&groups), pg.Array(&granted), &limit, &row.Period, &row.SpeedUp, &row.SpeedDown, &row.Devices, &row.Generation,
 		&ver.Salt, &ver.Hash, &row.PasswordID)
 	if err != nil {
 		return v, err
 	}
 	row.Password = ver
-	row.Enabled = (status == Active || status == OnHold) && tenantStatus == "active"
+	row.Enabled = (status == Active || status == OnHold) && !shut
 	switch {
 	case row.Enabled:
-	case tenantStatus != "active":
+	case shut:
 		row.Reason = "tenant_suspended"
 	default:
 		row.Reason = status
