@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"culvert/panel/internal/actor"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
 	"culvert/shared/secret"
@@ -135,4 +136,42 @@ func (s *Service) punishCommand(ctx context.Context, refusal error, byAddress st
 		return err
 	}
 	return refusal
+}
+
+// CheckCommandKey proves a key of the actor's own tenant without using it (v-check-access-key): the address is the
+// caller's word, so it is judged, but neither blocked nor noted down. Guesses count against the asking actor.
+func (s *Service) CheckCommandKey(ctx context.Context, a actor.Actor, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
+	if err := a.Require(actor.May(actor.Keys, actor.Read)); err != nil {
+		return nil, err
+	}
+	asking := "command-check:" + a.Tenant + "/" + a.ID
+	if err := s.admit(ctx, asking); err != nil {
+		return nil, err
+	}
+	presented := s.vault.Hash("access key", sec.Reveal())
+	var out *Commander
+	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		out = &Commander{}
+		k, err := keyByID(tx, kid)
+		known := err == nil && k.TenantID == a.Tenant
+		if err != nil && !errs.Is(err, errs.Missing) {
+			return err
+		}
+		if known {
+			out.Key = *k
+		}
+		if err := out.readTenant(ctx, tx); err != nil {
+			return err
+		}
+		if err := out.judgeKey(known, presented, sec.Reveal(), address, tx.Now); err != nil {
+			return err
+		}
+		refusal, err := s.keyActor(ctx, tx, &out.Authenticated, address)
+		out.OwnerSuspended = refusal == KeyOwnerSuspended
+		return err
+	})
+	if err != nil {
+		return nil, s.punishCommand(ctx, err, asking)
+	}
+	return out, nil
 }

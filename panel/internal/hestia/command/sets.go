@@ -1,0 +1,42 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"culvert/panel/internal/hestia/registry"
+)
+
+// permissionSets are the sets of hestia-api.md §9.9, with the commands that exist.
+func permissionSets(r *registry.Registry) []registry.Set {
+	hestia := []string{
+		"v-add-user", "v-delete-user", "v-suspend-user", "v-unsuspend-user", "v-change-user-shell", "v-list-user", "v-list-users",
+		"v-make-tmp-file", "v-add-domain", "v-change-user-package", "v-change-user-password",
+	}
+	return []registry.Set{
+		{Name: "billing", Role: registry.ForAdmins, Commands: slices.Concat(hestia, []string{
+			"v-list-user-packages", "v-list-user-package", "v-list-user-stats", "v-change-user-contact", "v-change-user-name", "v-get-user-value",
+			"v-list-sys-info", "v-get-user-name", "v-change-user-options", "v-change-user-expire", "v-add-user-quota", "v-list-users-traffic",
+			"v-list-user-traffic", "v-list-user-credentials", "v-change-user-credentials", "v-delete-user-traffic", "v-rebuild-user",
+		})},
+		{Name: "billing-hestia", Role: registry.ForAdmins, Commands: hestia},
+		{Name: "vpn-user", Role: registry.ForUsers, Commands: []string{
+			"v-list-user-protocols", "v-list-user-credentials", "v-change-user-credentials", "v-list-user-traffic",
+		}},
+		{Name: "monitoring", Role: registry.ForAdmins, Commands: watching(r)},
+		{Name: "sso", Role: registry.ForAdmins, Commands: nil},
+	}
+}
+
+// watching is every command that looks and shows no secret.
+func watching(r *registry.Registry) []string {
+	var out []string
+	for _, n := range r.Names() {
+		c, _ := r.Command(n)
+		looks := strings.HasPrefix(n, "v-list-") || strings.HasPrefix(n, "v-get-") || strings.HasPrefix(n, "v-check-")
+		if looks && !c.Is(registry.Secrets) && !c.Is(registry.Writes) && !c.Is(registry.Everyone) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
