@@ -51,7 +51,7 @@ func (in *Ingress) tunnel(c *clientConn, client net.Conn, out ingress.Conn, earl
 	}
 	_ = client.SetWriteDeadline(time.Time{})
 	if err := out.Relay(client, early); err != nil {
-		in.log.Debug("tunnel ended", "ingress", in.spec.ID, "error", err)
+		in.log.Debug("tunnel ended", "error", err)
 	}
 }
 

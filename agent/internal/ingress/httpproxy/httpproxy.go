@@ -46,15 +46,14 @@ type Ingress struct {
 
 var _ ingress.Factory = New
 
-// New checks spec. It opens nothing.
+// New checks spec. It opens nothing. Faults are relative to the options.
 func New(spec ingress.Spec, host ingress.Host) (ingress.Ingress, error) {
 	opts, err := httpproxy.Parse(spec.Options)
 	if err != nil {
-		path, rule := nodeapi.AsField(err)
-		return nil, nodeapi.Fault("options."+path, "%s", rule)
+		return nil, err
 	}
 	if opts.TLS && spec.TLS == nil {
-		return nil, nodeapi.Fault("certificate", "must name a certificate when options.tls is on")
+		return nil, nodeapi.Fault("tls", "needs a certificate")
 	}
 	logger := spec.Log
 	if logger == nil {
@@ -97,7 +96,7 @@ func (in *Ingress) Start(ctx context.Context) error {
 	}
 	in.work.Go(func() {
 		if err := in.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			in.log.ErrorContext(base, "http proxy stopped serving", "ingress", in.spec.ID, "error", err)
+			in.log.ErrorContext(base, "http proxy stopped serving", "error", err)
 		}
 	})
 	return nil
@@ -231,7 +230,7 @@ func (in *Ingress) serve(w http.ResponseWriter, r *http.Request) {
 // refuse tells the client why nothing happened.
 func (in *Ingress) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	why := explain(err)
-	in.log.DebugContext(r.Context(), "request refused", "ingress", in.spec.ID, "status", why.status, "error", err)
+	in.log.DebugContext(r.Context(), "request refused", "status", why.status, "error", err)
 	h := w.Header()
 	clear(h)
 	h.Set("Content-Type", "text/plain; charset=utf-8")

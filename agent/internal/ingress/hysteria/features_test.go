@@ -284,8 +284,8 @@ func TestNewRefuses(t *testing.T) {
 		options string
 		path    string
 	}{
-		"options":     {`{"obfs":{"type":"x","password":"secret"}}`, "options.obfs.type"},
-		"certificate": {`{}`, "certificate"},
+		"options":     {`{"obfs":{"type":"x","password":"secret"}}`, "obfs.type"},
+		"certificate": {`{}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,15 +51,14 @@ type Ingress struct {
 
 var _ ingress.Factory = New
 
-// New checks spec. It opens nothing.
+// New checks spec. It opens nothing. Faults are relative to the options.
 func New(spec ingress.Spec, host ingress.Host) (ingress.Ingress, error) {
 	opts, err := hysteria.Parse(spec.Options)
 	if err != nil {
-		path, rule := nodeapi.AsField(err)
-		return nil, nodeapi.Fault("options."+path, "%s", rule)
+		return nil, err
 	}
 	if spec.TLS == nil {
-		return nil, nodeapi.Fault("certificate", "must name a certificate: Hysteria is always TLS")
+		return nil, errors.New("must name a certificate: Hysteria is always TLS")
 	}
 	log := spec.Log
 	if log == nil {
@@ -67,7 +66,7 @@ func New(spec ingress.Spec, host ingress.Host) (ingress.Ingress, error) {
 	}
 	masq, closeMasq, err := masquerade(opts.Masquerade, log)
 	if err != nil {
-		return nil, nodeapi.Fault("options.masquerade", "%v", err)
+		return nil, nodeapi.Fault("masquerade", "%v", err)
 	}
 	return &Ingress{
 		spec: spec, host: host, opts: opts, log: log,
