@@ -21,19 +21,18 @@ type Script struct {
 	Args []string // shape of arguments that build keys inside the script; empty ones are values
 }
 
-// Scripts are all that the server half of asynq needs, aggregation apart.
+// Scripts are all that the server half of asynq needs for tasks that are neither unique nor retained nor aggregated, as
+// nodes' jobs are not. (Of aggregation, the recoverer runs one script for every queue.)
 func Scripts() []Script {
 	list := []Script{
 		{Name: "dequeueCmd", Keys: []string{"pending", "paused", "active", "lease"}, Args: []string{"", "t:"}},
 		{Name: "doneCmd", Keys: []string{"active", "lease", "t:*", "processed:@", "processed"}},
-		{Name: "doneUniqueCmd", Keys: []string{"active", "lease", "t:*", "processed:@", "processed", "unique:*"}},
-		{Name: "markAsCompleteCmd", Keys: []string{"active", "lease", "completed", "t:*", "processed:@", "processed"}},
-		{Name: "markAsCompleteUniqueCmd", Keys: []string{"active", "lease", "completed", "t:*", "processed:@", "processed", "unique:*"}},
 		{Name: "requeueCmd", Keys: []string{"active", "lease", "pending", "t:*"}},
 		{Name: "retryCmd", Keys: []string{"t:*", "active", "lease", "retry", "processed:@", "failed:@", "processed", "failed"}},
 		{Name: "archiveCmd", Keys: []string{"t:*", "active", "lease", "archived", "processed:@", "failed:@", "processed", "failed", "t:"}},
 		{Name: "forwardCmd", Keys: []string{"scheduled|retry", "pending"}, Args: []string{"", "t:", "", "g:"}},
 		{Name: "deleteExpiredCompletedTasksCmd", Keys: []string{"completed"}, Args: []string{"", "t:"}},
+		{Name: "reclaimStateAggregationSetsCmd", Keys: []string{"aggregation_sets"}},
 		{Name: "listLeaseExpiredCmd", Keys: []string{"lease"}, Args: []string{"", "t:"}},
 	}
 	for i := range list {
