@@ -27,6 +27,7 @@ const askAgain = time.Second
 type slice struct {
 	period  int64
 	left    atomic.Int64 // reserved, not yet taken
+	out     atomic.Int64 // taken, not yet returned
 	waiting atomic.Int64 // flows that wait for more
 
 	// Under the account's lock.
@@ -43,7 +44,7 @@ type slice struct {
 	acked   unit.Bytes // newest statement that the panel has
 }
 
-// Budget is bytes taken from a slice; what does not pass goes back.
+// Budget is bytes taken from a slice. It must be returned, whether they passed or not.
 type Budget struct {
 	N int64
 	s *slice
@@ -63,26 +64,34 @@ func (a *Account) Take(n int64) Budget {
 	return a.takeSlow(n)
 }
 
-// take takes n bytes, or with whole unset what there is.
+// crumb is what a flow may take of a rest without leaving some for the others.
+const crumb = 16 << 10
+
+// take takes n bytes; without whole, when less is left, about half of that: the other direction needs some, too.
 func (s *slice) take(n int64, whole bool) int64 {
 	for {
 		l := s.left.Load()
 		if l <= 0 || whole && l < n {
 			return 0
 		}
-		got := min(l, n)
+		got := n
+		if l < n {
+			got = max(l/2, min(l, crumb))
+		}
 		if s.left.CompareAndSwap(l, l-got) {
+			s.out.Add(got)
 			return got
 		}
 	}
 }
 
-// Return gives back what did not pass.
+// Return ends what Take began: it gives back what did not pass. Every budget must be returned, also with nothing unused.
 func (a *Account) Return(b Budget, unused int64) {
-	if b.s == nil || unused <= 0 {
+	if b.s == nil {
 		return
 	}
-	b.s.left.Add(unused)
+	b.s.left.Add(max(unused, 0))
+	b.s.out.Add(-b.N)
 	if b.s.waiting.Load() > 0 {
 		a.mu.Lock()
 		b.s.broadcast()
@@ -172,7 +181,7 @@ func (a *Account) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budg
 func (a *Account) over(s *slice) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return s.exhausted && s.reserved >= s.granted && s.left.Load() <= 0 && a.slice.Load() == s
+	return s.exhausted && s.reserved >= s.granted && s.out.Load() <= 0 && s.left.Load() <= 0 && a.slice.Load() == s
 }
 
 // watch announces a waiting flow and returns the channel that closes when there may be more.

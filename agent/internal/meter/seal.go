@@ -205,9 +205,7 @@ func (a *Account) state(b []byte) []byte {
 func (a *Account) settle(b []byte) []byte {
 	a.mu.Lock()
 	if s := a.slice.Load(); s != nil {
-		for l := s.left.Load(); l > 0; l = s.left.Load() {
-			s.reserved -= unit.Bytes(s.take(l, true))
-		}
+		s.reserved -= unit.Bytes(s.left.Swap(0))
 	}
 	a.mu.Unlock()
 	return a.state(b)
