@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	return newWorldWith(t, nil)
 }
 
-func newWorldWith(t *testing.T, elevate func(actor.Actor) actor.Actor) *world {
+func newWorldWith(t testing.TB, elevate func(actor.Actor) actor.Actor) *world {
 	t.Helper()
 	w := &world{World: subscribertest.New(t)}
 	fl := fleet.New(fleet.Config{DB: w.DB, Vault: w.Vault, Heartbeat: 5e9})
@@ -75,7 +75,7 @@ type reply struct {
 	body   map[string]any
 }
 
-func (w *world) do(t *testing.T, c call) reply {
+func (w *world) do(t testing.TB, c call) reply {
 	t.Helper()
 	var body io.Reader
 	switch b := c.body.(type) {
@@ -116,7 +116,7 @@ func (w *world) do(t *testing.T, c call) reply {
 	return out
 }
 
-func (w *world) want(t *testing.T, status int, c call) reply {
+func (w *world) want(t testing.TB, status int, c call) reply {
 	t.Helper()
 	r := w.do(t, c)
 	if r.status != status {
@@ -126,7 +126,7 @@ func (w *world) want(t *testing.T, status int, c call) reply {
 }
 
 // signIn makes a login in a's tenant and returns its bearer header.
-func (w *world) signIn(t *testing.T, a actor.Actor, realm, name string) string {
+func (w *world) signIn(t testing.TB, a actor.Actor, realm, name string) string {
 	t.Helper()
 	if _, err := w.People.AddLogin(context.Background(), a, identity.NewLogin{Name: name, Password: password, Role: "owner"}); err != nil {
 		t.Fatal(err)

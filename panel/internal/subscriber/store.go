@@ -111,7 +111,11 @@ func list(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string,
 		q = q.Where("name = ?", a.Owner)
 	}
 	if f.Query != "" {
-		q = q.Where("(name || ' ' || email || ' ' || full_name || ' ' || coalesce(external_id, '')) ILIKE ?", "%"+escapeLike(f.Query)+"%")
+		found, err := search(ctx, tx, a, f, after, limit)
+		if err != nil || len(found) == 0 {
+			return []Subscriber{}, err
+		}
+		q = q.Where("id IN ?", found)
 	}
 	if f.Status != "" {
 		q = q.Where("status = ?", f.Status)
@@ -137,6 +141,24 @@ func list(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string,
 		return out, nil
 	}
 	return out, complete(ctx, tx, page)
+}
+
+// search returns the ids of a page of matches. Filters that it does not know are applied to the page afterwards, so such a
+// page may be shorter than it could be.
+func search(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string, limit int) ([]string, error) {
+	only := a.Tenant
+	if f.Tree && a.Owner == "" {
+		only = ""
+	}
+	var ids []string
+	err := tx.Query(ctx, "SELECT subscriber_search($1, $2, $3, $4, $5, $6)",
+		[]any{"%" + escapeLike(f.Query) + "%", only, after, f.Status, f.PlanID, limit}, func(r pg.Row) error {
+			var sid string
+			err := r.Scan(&sid)
+			ids = append(ids, sid)
+			return err
+		})
+	return ids, err
 }
 
 func escapeLike(s string) string {

@@ -1,0 +1,142 @@
+package api_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"culvert/panel/internal/api"
+	"culvert/panel/internal/local/localtest"
+	"culvert/panel/internal/pg"
+)
+
+const many = 100_000
+
+// fill copies one subscriber many times: the figures are about reading, not about hashing passwords.
+func (w *world) fill(b *testing.B, auth string, n int) (ids []string) {
+	b.Helper()
+	r := w.do(b, call{method: "POST", path: "/subscribers", auth: auth, body: map[string]any{"name": "seed0", "email": "seed@example.com"}})
+	if r.status != http.StatusCreated {
+		b.Fatalf("seed: %d %s", r.status, r.raw)
+	}
+	ctx := context.Background()
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO subscriber SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'sub_' || lpad(g::text, 26, '0'),
+			'name', 'user' || g, 'email', 'user' || g || '@example.com', 'alone', false))).* FROM subscriber s, generate_series(1, $2) g WHERE s.id = $1`,
+			r.body["id"], n-1); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO usage_total (tenant_id, subscriber_id, period) SELECT tenant_id, id, 1 FROM subscriber ON CONFLICT DO NOTHING`); err != nil {
+			return err
+		}
+		return tx.Query(ctx, "SELECT id FROM subscriber ORDER BY random() LIMIT 2000", nil, func(r pg.Row) error {
+			var s string
+			err := r.Scan(&s)
+			ids = append(ids, s)
+			return err
+		})
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.vacuum(b)
+	return ids
+}
+
+// vacuum does what autovacuum does in production after such a load.
+func (w *world) vacuum(b *testing.B) {
+	b.Helper()
+	ctx := context.Background()
+	var name string
+	if err := w.DB.InSystem(ctx, func(tx *pg.Tx) error { _, err := tx.One(ctx, "SELECT current_database()", nil, &name); return err }); err != nil {
+		b.Fatal(err)
+	}
+	c, err := pgx.ParseConfig(localtest.Postgres(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.Database = name
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func cursorAt(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
+
+// BenchmarkReadAmong100k sends 200 requests a second (gets, pages at random places, searches) among 100,000 subscribers
+// and reports the 99th percentile of each in milliseconds.
+func BenchmarkReadAmong100k(b *testing.B) {
+	w := newWorldWith(b, nil)
+	auth := w.signIn(b, w.Reseller(b, "acme"), "acme", "ann")
+	ids := w.fill(b, auth, many)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = w.app.Listener(ln) }()
+	b.Cleanup(func() { _ = w.app.Shutdown() })
+	base := "http://" + ln.Addr().String() + api.Prefix
+	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	var mu sync.Mutex
+	took := map[string][]time.Duration{}
+	send := func(kind, path string) {
+		q, err := http.NewRequest(http.MethodGet, base+path, nil)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		q.Header.Set("Authorization", auth)
+		at := time.Now()
+		resp, err := h.Do(q)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			b.Errorf("%s: %d", path, resp.StatusCode)
+		}
+		mu.Lock()
+		took[kind] = append(took[kind], time.Since(at))
+		mu.Unlock()
+	}
+	b.ResetTimer()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	var wg sync.WaitGroup
+	for i := range max(b.N, 2000) {
+		<-tick.C
+		wg.Go(func() {
+			switch i % 10 {
+			case 0, 1, 2:
+				send("page", "/subscribers?limit=50&cursor="+cursorAt(ids[rand.IntN(len(ids))]))
+			case 3:
+				send("search", fmt.Sprintf("/subscribers?limit=20&q=user%d", 10_000+rand.IntN(90_000)))
+			default:
+				send("get", "/subscribers/"+ids[rand.IntN(len(ids))])
+			}
+		})
+	}
+	wg.Wait()
+	for kind, d := range took {
+		slices.Sort(d)
+		b.ReportMetric(float64(d[len(d)*99/100].Microseconds())/1000, kind+"-p99-ms")
+		b.ReportMetric(float64(d[len(d)/2].Microseconds())/1000, kind+"-p50-ms")
+	}
+}
