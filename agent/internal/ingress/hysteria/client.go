@@ -30,6 +30,8 @@ type client struct {
 	mu    sync.Mutex
 	addr  netip.AddrPort   // where it was heard of last: clients roam and hop ports
 	muted []netip.AddrPort // what of it is in the cutSet
+
+	lingering []lingering // streams closed a moment ago, oldest first
 }
 
 // cutGrace is how long a cut client may take to be told in the ordinary way.
@@ -90,6 +92,7 @@ func (c *client) leave(cut *cutSet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.gone)
+	c.endLingeringLocked()
 	for _, a := range c.muted {
 		cut.remove(a)
 	}

@@ -94,8 +94,10 @@ func (e events) LogTraffic(id string, _, _ uint64) bool {
 // LogOnlineState is covered by Authenticate and Disconnect.
 func (e events) LogOnlineState(string, bool) {}
 
-// TraceStream is not needed: flows are listed by the engine.
-func (e events) TraceStream(server.HyStream, *server.StreamStats) {}
+// TraceStream is called with every TCP stream before its request is read.
+func (e events) TraceStream(stream server.HyStream, stats *server.StreamStats) {
+	e.in.streams.open(stream, e.in.clients.get(stats.AuthID))
+}
 
-// UntraceStream is not needed either.
-func (e events) UntraceStream(server.HyStream) {}
+// UntraceStream is called after the stream was closed.
+func (e events) UntraceStream(stream server.HyStream) { e.in.streams.closed(stream) }

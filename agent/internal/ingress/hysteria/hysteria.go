@@ -41,6 +41,7 @@ type Ingress struct {
 
 	clients clients
 	handoff handoff
+	streams streams
 	flows   gate
 	cut     cutSet
 
