@@ -85,7 +85,7 @@ func readSetting(ctx context.Context, tx *pg.Tx, tenant, lock string) (*APISetti
 }
 
 // APISetting returns the switches of the actor's tenant.
-func (s *Service) APISetting(ctx context.Context, a actor.Actor) (*APISetting, error) {
+func (s *Commanders) APISetting(ctx context.Context, a actor.Actor) (*APISetting, error) {
 	if err := a.Require(actor.May(actor.Settings, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *Service) APISetting(ctx context.Context, a actor.Actor) (*APISetting, e
 }
 
 // ChangeAPISetting edits the switches of the actor's tenant.
-func (s *Service) ChangeAPISetting(ctx context.Context, a actor.Actor, edit func(*APISetting) error) (*APISetting, error) {
+func (s *Commanders) ChangeAPISetting(ctx context.Context, a actor.Actor, edit func(*APISetting) error) (*APISetting, error) {
 	if err := a.Require(actor.May(actor.Settings, actor.Write)); err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *Service) ChangeAPISetting(ctx context.Context, a actor.Actor, edit func
 }
 
 // RootUser returns the name under which the command API knows the owner of the actor's tenant: that of its first owner.
-func (s *Service) RootUser(ctx context.Context, a actor.Actor) (string, error) {
+func (s *Commanders) RootUser(ctx context.Context, a actor.Actor) (string, error) {
 	var name string
 	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		_, err := tx.One(ctx, "SELECT name FROM login WHERE tenant_id = $1 AND role = 'owner' ORDER BY id LIMIT 1", []any{a.Tenant}, &name)
@@ -139,7 +139,7 @@ func (s *Service) RootUser(ctx context.Context, a actor.Actor) (string, error) {
 }
 
 // OwnerLogin returns the tenant's first owner, whom the command API calls the root user.
-func (s *Service) OwnerLogin(ctx context.Context, a actor.Actor) (*Login, error) {
+func (s *Commanders) OwnerLogin(ctx context.Context, a actor.Actor) (*Login, error) {
 	name, err := s.RootUser(ctx, a)
 	if err != nil {
 		return nil, err

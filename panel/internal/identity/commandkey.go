@@ -47,7 +47,7 @@ func refuse(r CommandRefusal, k errs.Kind, text string) error {
 
 // CommandKey proves an access key for the command API. An unknown id, a wrong secret and an expired key take the same
 // path through the database. Failures count against the address, not the key: its owner cannot be locked out.
-func (s *Service) CommandKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
+func (s *Commanders) CommandKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
 	byAddress := "command-address:" + address.String()
 	presented := s.vault.Hash("access key", sec.Reveal())
 	var out *Commander
@@ -70,7 +70,7 @@ func (s *Service) CommandKey(ctx context.Context, kid string, sec secret.String,
 		if err := out.judgeKey(known, presented, sec.Reveal(), address, tx.Now); err != nil {
 			return err
 		}
-		refusal, err := s.keyActor(ctx, tx, &out.Authenticated, address)
+		refusal, err := s.keys.keyActor(ctx, tx, &out.Authenticated, address)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func stillBlocked(ctx context.Context, tx *pg.Tx, key string) error {
 }
 
 // punishCommand counts a failed proof against the address and passes the refusal on.
-func (s *Service) punishCommand(ctx context.Context, refusal error, byAddress string) error {
+func (s *Commanders) punishCommand(ctx context.Context, refusal error, byAddress string) error {
 	if !errs.Is(refusal, errs.Unauthorized) {
 		return refusal
 	}
@@ -140,7 +140,7 @@ func (s *Service) punishCommand(ctx context.Context, refusal error, byAddress st
 
 // CheckCommandKey proves a key of the actor's own tenant without using it (v-check-access-key): the address is the
 // caller's word, so it is judged, but neither blocked nor noted down. Guesses count against the asking actor.
-func (s *Service) CheckCommandKey(ctx context.Context, a actor.Actor, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
+func (s *Commanders) CheckCommandKey(ctx context.Context, a actor.Actor, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (s *Service) CheckCommandKey(ctx context.Context, a actor.Actor, kid string
 		if err := out.judgeKey(known, presented, sec.Reveal(), address, tx.Now); err != nil {
 			return err
 		}
-		refusal, err := s.keyActor(ctx, tx, &out.Authenticated, address)
+		refusal, err := s.keys.keyActor(ctx, tx, &out.Authenticated, address)
 		out.OwnerSuspended = refusal == KeyOwnerSuspended
 		return err
 	})

@@ -23,7 +23,7 @@ var handOverRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`) //no
 func handOverOwner(a actor.Actor) string { return string(a.Kind) + "/" + a.ID }
 
 // HandOver keeps content under name for the actor. A second value of the name replaces the first.
-func (s *Service) HandOver(ctx context.Context, a actor.Actor, name, content string) error {
+func (s *Commanders) HandOver(ctx context.Context, a actor.Actor, name, content string) error {
 	var f errs.Faults
 	f.Check(handOverRule.MatchString(name), "name", "must have 1 to 128 characters of A-Z, a-z, 0-9, dot, hyphen and underscore")
 	f.Check(len(content) <= maxHandOver, "content", "must have at most %d bytes", maxHandOver)
@@ -51,7 +51,7 @@ func (s *Service) HandOver(ctx context.Context, a actor.Actor, name, content str
 }
 
 // HandedOver returns what the actor handed over under name; found is false when there is nothing, or no longer.
-func (s *Service) HandedOver(ctx context.Context, a actor.Actor, name string) (content string, found bool, err error) {
+func (s *Commanders) HandedOver(ctx context.Context, a actor.Actor, name string) (content string, found bool, err error) {
 	owner := handOverOwner(a)
 	var sealed []byte
 	err = s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {

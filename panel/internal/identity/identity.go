@@ -58,8 +58,29 @@ type Config struct {
 	SessionTTL time.Duration // sliding; 0 = 12 h
 }
 
-// Service signs people and scripts in.
+// Service signs people and scripts in. Its parts share one core and are kept apart by who asks: people, access keys, and
+// callers of the command interface.
 type Service struct {
+	*People
+	*AccessKeys
+	*Commanders
+}
+
+// People are logins and their sessions.
+type People struct{ *core }
+
+// AccessKeys are the keys of scripts.
+type AccessKeys struct{ *core }
+
+// Commanders are callers of the command interface: access keys, legacy keys and passwords, and the switches that let
+// them in.
+type Commanders struct {
+	*core
+	keys *AccessKeys
+}
+
+// core is what proving anything needs: the stores, the bound on slow hashes, throttling.
+type core struct {
 	db      *pg.DB
 	vault   *vault.Vault
 	ttl     time.Duration
@@ -71,13 +92,16 @@ const defaultSessionTTL = 12 * time.Hour
 
 // New makes the service; it hashes one decoy password.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{db: c.DB, vault: c.Vault, ttl: c.SessionTTL, hashing: make(chan struct{}, parallelHashes)}
+	s := &core{db: c.DB, vault: c.Vault, ttl: c.SessionTTL, hashing: make(chan struct{}, parallelHashes)}
 	if s.ttl <= 0 {
 		s.ttl = defaultSessionTTL
 	}
 	var err error
-	s.decoy, err = s.makeVerifier(ctx, randomText(32))
-	return s, err
+	if s.decoy, err = s.makeVerifier(ctx, randomText(32)); err != nil {
+		return nil, err
+	}
+	people, keys := &People{s}, &AccessKeys{s}
+	return &Service{people, keys, &Commanders{s, keys}}, nil
 }
 
 var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`) //nolint:gochecknoglobals // a compiled constant
@@ -113,7 +137,7 @@ func (n *NewLogin) check() (actor.Set, error) {
 }
 
 // AddLogin makes a login in the actor's tenant. Nobody makes a login wider than themselves.
-func (s *Service) AddLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Login, error) {
+func (s *People) AddLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Login, error) {
 	if err := a.Require(actor.May(actor.Logins, actor.Write)); err != nil {
 		return nil, err
 	}
@@ -126,7 +150,7 @@ func (s *Service) AddLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Log
 }
 
 // PrepareOwner makes the login that owns a new tenant; the returned function stores it in that tenant's transaction.
-func (s *Service) PrepareOwner(ctx context.Context, a actor.Actor, n NewLogin) (func(*pg.Tx, actor.Actor) error, error) {
+func (s *People) PrepareOwner(ctx context.Context, a actor.Actor, n NewLogin) (func(*pg.Tx, actor.Actor) error, error) {
 	n.Role = "owner"
 	a.Permissions = actor.Full() // the owner of a child tenant is not wider than its parent: its reach is its own subtree
 	l, err := s.prepareLogin(ctx, a, n)
@@ -136,7 +160,7 @@ func (s *Service) PrepareOwner(ctx context.Context, a actor.Actor, n NewLogin) (
 	return func(tx *pg.Tx, child actor.Actor) error { return s.insertLogin(ctx, tx, child, l) }, nil
 }
 
-func (s *Service) prepareLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Login, error) {
+func (s *People) prepareLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Login, error) {
 	set, err := n.check()
 	if err != nil {
 		return nil, err
@@ -154,7 +178,7 @@ func (s *Service) prepareLogin(ctx context.Context, a actor.Actor, n NewLogin) (
 	}, nil
 }
 
-func (s *Service) insertLogin(ctx context.Context, tx *pg.Tx, a actor.Actor, l *Login) error {
+func (s *People) insertLogin(ctx context.Context, tx *pg.Tx, a actor.Actor, l *Login) error {
 	l.TenantID, l.CreatedAt, l.UpdatedAt = a.Tenant, tx.Now, tx.Now
 	if err := createLogin(tx, l); err != nil {
 		return err
@@ -164,7 +188,7 @@ func (s *Service) insertLogin(ctx context.Context, tx *pg.Tx, a actor.Actor, l *
 
 // FirstOperator makes the operator's first login when the root tenant has none, and returns its name and the random
 // password, which exists nowhere else. made is false when there is a login already.
-func (s *Service) FirstOperator(ctx context.Context, root string) (name, password string, made bool, err error) {
+func (s *People) FirstOperator(ctx context.Context, root string) (name, password string, made bool, err error) {
 	name, password = "admin", randomText(20)
 	l, err := s.prepareLogin(ctx, actor.Actor{Permissions: actor.Full()},
 		NewLogin{Name: name, Password: password, Role: "owner", MustChange: true})

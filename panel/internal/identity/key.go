@@ -78,7 +78,7 @@ type Authenticated struct {
 
 // AddKey makes an access key in the actor's tenant. The secret is returned here and never again. A key never makes a
 // wider key: permissions, command sets, addresses and expiry stay within the maker's.
-func (s *Service) AddKey(ctx context.Context, a actor.Actor, n NewKey) (*AccessKey, secret.String, error) {
+func (s *AccessKeys) AddKey(ctx context.Context, a actor.Actor, n NewKey) (*AccessKey, secret.String, error) {
 	none := secret.String{}
 	if err := a.Require(actor.May(actor.Keys, actor.Write)); err != nil {
 		return nil, none, err
@@ -125,7 +125,7 @@ func (n *NewKey) check(now time.Time) error {
 }
 
 // confine finds the owner and refuses anything wider than the maker.
-func (s *Service) confine(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKey, k *AccessKey) error {
+func (s *AccessKeys) confine(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKey, k *AccessKey) error {
 	wanted := toSet(n.Permissions)
 	switch {
 	case n.Subscriber:
@@ -165,7 +165,7 @@ func (s *Service) confine(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKe
 	return maker.covers(k)
 }
 
-func (s *Service) keyOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, name string) (*Login, error) {
+func (s *AccessKeys) keyOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, name string) (*Login, error) {
 	if name == "" {
 		name = a.Name
 		if a.Kind == actor.Key {
@@ -247,7 +247,7 @@ func (e *KeyError) Unwrap() error { return e.error }
 
 // AuthenticateKey proves a key. The amount of work does not tell an unknown id from a wrong secret. Failures count
 // against the address and the key id.
-func (s *Service) AuthenticateKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, error) {
+func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, error) {
 	byKey, byAddress := "key:"+kid, "key-address:"+address.String()
 	if !keyIDRule.MatchString(kid) {
 		byKey = "key:malformed"
@@ -273,7 +273,7 @@ func (s *Service) AuthenticateKey(ctx context.Context, kid string, sec secret.St
 	return nil, &KeyError{refusal, errs.New(errs.Unauthorized, "access key is not valid")}
 }
 
-func (s *Service) lookUpKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, KeyRefusal, error) {
+func (s *AccessKeys) lookUpKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, KeyRefusal, error) {
 	presented := s.vault.Hash("access key", sec.Reveal())
 	var out Authenticated
 	var refusal KeyRefusal
@@ -321,7 +321,7 @@ func (k *AccessKey) judge(presented []byte, clear string, address netip.Addr, no
 }
 
 // keyActor builds the actor and tells whether the owner may act at all.
-func (s *Service) keyActor(ctx context.Context, tx *pg.Tx, out *Authenticated, address netip.Addr) (KeyRefusal, error) {
+func (s *AccessKeys) keyActor(ctx context.Context, tx *pg.Tx, out *Authenticated, address netip.Addr) (KeyRefusal, error) {
 	k := &out.Key
 	var status string
 	var open, root bool
@@ -373,7 +373,7 @@ func allowed(list []string, address netip.Addr) bool {
 }
 
 // Key returns a key of the actor's tenant, without secrets.
-func (s *Service) Key(ctx context.Context, a actor.Actor, kid string) (*AccessKey, error) {
+func (s *AccessKeys) Key(ctx context.Context, a actor.Actor, kid string) (*AccessKey, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -389,7 +389,7 @@ func (s *Service) Key(ctx context.Context, a actor.Actor, kid string) (*AccessKe
 }
 
 // Keys lists the living keys of the actor's tenant; owner narrows to one owner.
-func (s *Service) Keys(ctx context.Context, a actor.Actor, owner, after string, limit int) ([]AccessKey, error) {
+func (s *AccessKeys) Keys(ctx context.Context, a actor.Actor, owner, after string, limit int) ([]AccessKey, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -402,7 +402,7 @@ func (s *Service) Keys(ctx context.Context, a actor.Actor, owner, after string, 
 }
 
 // RevokeKey ends a key at once.
-func (s *Service) RevokeKey(ctx context.Context, a actor.Actor, kid string) error {
+func (s *AccessKeys) RevokeKey(ctx context.Context, a actor.Actor, kid string) error {
 	if err := a.Require(actor.May(actor.Keys, actor.Write)); err != nil {
 		return err
 	}
@@ -419,7 +419,7 @@ func (s *Service) RevokeKey(ctx context.Context, a actor.Actor, kid string) erro
 }
 
 // mayRotate refuses a new secret for a key wider than the caller: knowing a secret is having the key.
-func (s *Service) mayRotate(ctx context.Context, tx *pg.Tx, a actor.Actor, k *AccessKey) error {
+func (s *AccessKeys) mayRotate(ctx context.Context, tx *pg.Tx, a actor.Actor, k *AccessKey) error {
 	if a.Kind == actor.Key {
 		if a.ID == k.ID {
 			return nil
@@ -449,7 +449,7 @@ func (s *Service) mayRotate(ctx context.Context, tx *pg.Tx, a actor.Actor, k *Ac
 }
 
 // RotateKey gives a key a new secret; the old one stays good for 24 hours.
-func (s *Service) RotateKey(ctx context.Context, a actor.Actor, kid string) (secret.String, error) {
+func (s *AccessKeys) RotateKey(ctx context.Context, a actor.Actor, kid string) (secret.String, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Write)); err != nil {
 		return secret.String{}, err
 	}

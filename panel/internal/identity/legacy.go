@@ -19,10 +19,10 @@ const legacyKeyLen = 32
 
 var legacyKeyRule = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`) //nolint:gochecknoglobals // a compiled constant
 
-func (s *Service) legacyHash(key string) []byte { return s.vault.Hash("legacy key", key) }
+func (s *Commanders) legacyHash(key string) []byte { return s.vault.Hash("legacy key", key) }
 
 // AddLegacyKey makes a legacy key, shown here and never again. It may do everything, so its maker must be able to.
-func (s *Service) AddLegacyKey(ctx context.Context, a actor.Actor) (secret.String, error) {
+func (s *Commanders) AddLegacyKey(ctx context.Context, a actor.Actor) (secret.String, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Write)); err != nil {
 		return secret.String{}, err
 	}
@@ -62,7 +62,7 @@ func mayEverything(tx *pg.Tx, a actor.Actor) error {
 }
 
 // RevokeLegacyKey ends a legacy key of the actor's tenant.
-func (s *Service) RevokeLegacyKey(ctx context.Context, a actor.Actor, key secret.String) error {
+func (s *Commanders) RevokeLegacyKey(ctx context.Context, a actor.Actor, key secret.String) error {
 	if err := a.Require(actor.May(actor.Keys, actor.Write)); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Service) RevokeLegacyKey(ctx context.Context, a actor.Actor, key secret
 }
 
 // CheckLegacyKey reports whether key is a legacy key of the actor's tenant.
-func (s *Service) CheckLegacyKey(ctx context.Context, a actor.Actor, key secret.String) (bool, error) {
+func (s *Commanders) CheckLegacyKey(ctx context.Context, a actor.Actor, key secret.String) (bool, error) {
 	if err := a.Require(actor.May(actor.Keys, actor.Read)); err != nil {
 		return false, err
 	}
@@ -93,7 +93,7 @@ func (s *Service) CheckLegacyKey(ctx context.Context, a actor.Actor, key secret.
 }
 
 // LegacyKey proves a legacy key.
-func (s *Service) LegacyKey(ctx context.Context, key secret.String, address netip.Addr) (*Commander, error) {
+func (s *Commanders) LegacyKey(ctx context.Context, key secret.String, address netip.Addr) (*Commander, error) {
 	byAddress := "command-address:" + address.String()
 	hash := s.legacyHash(key.Reveal())
 	var out *Commander
@@ -149,7 +149,7 @@ func (c *Commander) legacyActor(root bool, name string, address netip.Addr) {
 
 // LegacyPassword proves the owner by name (name@realm for resellers) and password. A name that is not an owner's, a wrong
 // password and an account with a second factor are one answer, after the same work.
-func (s *Service) LegacyPassword(ctx context.Context, user string, password secret.String, address netip.Addr) (*Commander, error) {
+func (s *Commanders) LegacyPassword(ctx context.Context, user string, password secret.String, address netip.Addr) (*Commander, error) {
 	byAddress := "command-address:" + address.String()
 	user = strings.ToLower(strings.TrimSpace(user))
 	if len(user) > 256 {
@@ -199,7 +199,7 @@ func (s *Service) LegacyPassword(ctx context.Context, user string, password secr
 	return out, nil
 }
 
-func (s *Service) proveOwner(ctx context.Context, l *Login, password secret.String) error {
+func (s *Commanders) proveOwner(ctx context.Context, l *Login, password secret.String) error {
 	verifier := ""
 	if l != nil {
 		verifier = l.Verifier
@@ -215,7 +215,7 @@ func (s *Service) proveOwner(ctx context.Context, l *Login, password secret.Stri
 }
 
 // CheckLoginPassword proves a login of the actor's tenant without opening a session (v-check-user-password).
-func (s *Service) CheckLoginPassword(ctx context.Context, a actor.Actor, name string, password secret.String) error {
+func (s *Commanders) CheckLoginPassword(ctx context.Context, a actor.Actor, name string, password secret.String) error {
 	byAccount := "command-account:" + a.Tenant + "/" + name
 	if err := s.admit(ctx, byAccount); err != nil {
 		return err

@@ -40,7 +40,7 @@ func checkPassword(field, p string) error {
 	return nil
 }
 
-func (s *Service) makeVerifier(ctx context.Context, password string) (string, error) {
+func (s *core) makeVerifier(ctx context.Context, password string) (string, error) {
 	if err := s.enter(ctx); err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (s *Service) makeVerifier(ctx context.Context, password string) (string, er
 }
 
 // verify takes the same time whether the account exists or not: an unknown one is checked against a decoy.
-func (s *Service) verify(ctx context.Context, hexHash, verifier string) (bool, error) {
+func (s *core) verify(ctx context.Context, hexHash, verifier string) (bool, error) {
 	if err := s.enter(ctx); err != nil {
 		return false, err
 	}
@@ -69,7 +69,7 @@ func (s *Service) verify(ctx context.Context, hexHash, verifier string) (bool, e
 	return ok && known, nil
 }
 
-func (s *Service) enter(ctx context.Context) error {
+func (s *core) enter(ctx context.Context) error {
 	select {
 	case s.hashing <- struct{}{}:
 		return nil
@@ -78,7 +78,7 @@ func (s *Service) enter(ctx context.Context) error {
 	}
 }
 
-func (s *Service) leave() { <-s.hashing }
+func (s *core) leave() { <-s.hashing }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

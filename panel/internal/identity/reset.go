@@ -12,7 +12,7 @@ import (
 
 // ResetPassword gives a login of the actor's tenant a random password that must be changed at the next sign-in, and ends
 // its sessions.
-func (s *Service) ResetPassword(ctx context.Context, a actor.Actor, name string) (secret.String, error) {
+func (s *People) ResetPassword(ctx context.Context, a actor.Actor, name string) (secret.String, error) {
 	if err := a.Require(actor.May(actor.Logins, actor.Write)); err != nil {
 		return secret.String{}, err
 	}

@@ -35,13 +35,13 @@ var hexHash = regexp.MustCompile(`^[0-9a-f]{64}$`) //nolint:gochecknoglobals // 
 
 // SignIn checks a name (name@realm for a reseller's people, the bare name for the operator's) and a password, and opens
 // a session. Every failure is the same answer, after the same work.
-func (s *Service) SignIn(ctx context.Context, name string, password secret.String, address, agent string) (*SignedIn, error) {
+func (s *People) SignIn(ctx context.Context, name string, password secret.String, address, agent string) (*SignedIn, error) {
 	return s.signIn(ctx, name, prehash(password.Reveal()), address, agent, false)
 }
 
 // SignInHashed is SignIn with the lower-case hex SHA-256 of the password, as /scale/api/login sends it. Accounts with a
 // second factor are refused.
-func (s *Service) SignInHashed(ctx context.Context, name, sha256Hex, address, agent string) (*SignedIn, error) {
+func (s *People) SignInHashed(ctx context.Context, name, sha256Hex, address, agent string) (*SignedIn, error) {
 	if !hexHash.MatchString(sha256Hex) {
 		sum := sha256.Sum256([]byte("not a hash: " + sha256Hex))
 		sha256Hex = hex.EncodeToString(sum[:])
@@ -49,7 +49,7 @@ func (s *Service) SignInHashed(ctx context.Context, name, sha256Hex, address, ag
 	return s.signIn(ctx, name, sha256Hex, address, agent, true)
 }
 
-func (s *Service) signIn(ctx context.Context, name, hash, address, agent string, noSecondFactor bool) (*SignedIn, error) {
+func (s *People) signIn(ctx context.Context, name, hash, address, agent string, noSecondFactor bool) (*SignedIn, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if len(name) > 256 {
 		name = name[:256]
@@ -83,7 +83,7 @@ func (s *Service) signIn(ctx context.Context, name, hash, address, agent string,
 }
 
 // findLogin also tells whether the login's tenant lets people in.
-func (s *Service) findLogin(ctx context.Context, name string) (l *Login, open bool, err error) {
+func (s *People) findLogin(ctx context.Context, name string) (l *Login, open bool, err error) {
 	user, realm, _ := strings.Cut(name, "@")
 	err = s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		var tid string
@@ -98,7 +98,7 @@ func (s *Service) findLogin(ctx context.Context, name string) (l *Login, open bo
 	return l, open, err
 }
 
-func (s *Service) openSession(ctx context.Context, l *Login, address, agent string) (*SignedIn, error) {
+func (s *People) openSession(ctx context.Context, l *Login, address, agent string) (*SignedIn, error) {
 	token := randomText(tokenLen)
 	out := &SignedIn{Token: secret.New(token), Session: id.New(id.Session), MustChange: l.MustChange, Login: *l}
 	if len(agent) > 255 {
@@ -135,7 +135,7 @@ type Session struct {
 }
 
 // Resolve turns a session token into an Actor; unknown, expired and revoked are one answer.
-func (s *Service) Resolve(ctx context.Context, token string) (*Session, error) {
+func (s *People) Resolve(ctx context.Context, token string) (*Session, error) {
 	no := errs.New(errs.Unauthorized, "session is not valid; sign in again")
 	if len(token) != tokenLen {
 		return nil, no
@@ -175,11 +175,11 @@ func (s *Service) Resolve(ctx context.Context, token string) (*Session, error) {
 }
 
 // SignOut revokes one session of the actor.
-func (s *Service) SignOut(ctx context.Context, a actor.Actor, session string) error {
+func (s *People) SignOut(ctx context.Context, a actor.Actor, session string) error {
 	return s.revoke(ctx, a, "id = $2", session)
 }
 
-func (s *Service) revoke(ctx context.Context, a actor.Actor, where string, args ...any) error {
+func (s *People) revoke(ctx context.Context, a actor.Actor, where string, args ...any) error {
 	return s.db.InTenant(ctx, a.Home, func(tx *pg.Tx) error {
 		n, err := tx.Exec(ctx, "UPDATE login_session SET revoked_at = now() WHERE tenant_id = $1 AND revoked_at IS NULL AND "+where,
 			append([]any{a.Home}, args...)...)
@@ -194,7 +194,7 @@ func (s *Service) revoke(ctx context.Context, a actor.Actor, where string, args 
 }
 
 // ChangePassword sets the actor's own password and ends all their other sessions.
-func (s *Service) ChangePassword(ctx context.Context, a actor.Actor, session string, old, fresh secret.String) error {
+func (s *People) ChangePassword(ctx context.Context, a actor.Actor, session string, old, fresh secret.String) error {
 	if a.Kind != actor.Login {
 		return errs.New(errs.Denied, "only a signed-in person changes a password")
 	}
@@ -240,7 +240,7 @@ func (s *Service) ChangePassword(ctx context.Context, a actor.Actor, session str
 }
 
 // Login returns a login of the actor's tenant; everyone may see their own.
-func (s *Service) Login(ctx context.Context, a actor.Actor, lid string) (*Login, error) {
+func (s *People) Login(ctx context.Context, a actor.Actor, lid string) (*Login, error) {
 	where := a.Tenant
 	if lid == a.ID {
 		where = a.Home
@@ -256,7 +256,7 @@ func (s *Service) Login(ctx context.Context, a actor.Actor, lid string) (*Login,
 }
 
 // Logins lists the logins of the actor's tenant.
-func (s *Service) Logins(ctx context.Context, a actor.Actor, after string, limit int) ([]Login, error) {
+func (s *People) Logins(ctx context.Context, a actor.Actor, after string, limit int) ([]Login, error) {
 	if err := a.Require(actor.May(actor.Logins, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -269,7 +269,7 @@ func (s *Service) Logins(ctx context.Context, a actor.Actor, after string, limit
 }
 
 // DeleteLogin removes a login of the actor's tenant, with its sessions. The last owner stays.
-func (s *Service) DeleteLogin(ctx context.Context, a actor.Actor, lid string) error {
+func (s *People) DeleteLogin(ctx context.Context, a actor.Actor, lid string) error {
 	if err := a.Require(actor.May(actor.Logins, actor.Write)); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type Throttled struct {
 func (t *Throttled) Unwrap() error { return t.error }
 
 // admit refuses while any of the keys is blocked. It comes before the slow hash.
-func (s *Service) admit(ctx context.Context, keys ...string) error {
+func (s *core) admit(ctx context.Context, keys ...string) error {
 	var until time.Time
 	var now time.Time
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
@@ -44,7 +44,7 @@ func (s *Service) admit(ctx context.Context, keys ...string) error {
 }
 
 // punish counts a failure against each key. A key's count decays after a day without failures.
-func (s *Service) punish(ctx context.Context, keys ...string) error {
+func (s *core) punish(ctx context.Context, keys ...string) error {
 	return s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		for _, k := range sorted(keys) {
 			if _, err := tx.Exec(ctx, `INSERT INTO throttle AS t (key, failures, blocked_until, seen_at) VALUES ($1, 1, $2, $2)
@@ -60,7 +60,7 @@ func (s *Service) punish(ctx context.Context, keys ...string) error {
 	})
 }
 
-func (s *Service) forgive(ctx context.Context, keys ...string) error {
+func (s *core) forgive(ctx context.Context, keys ...string) error {
 	return s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM throttle WHERE key = ANY($1)", keys)
 		return err
