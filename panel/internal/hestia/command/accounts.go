@@ -29,7 +29,7 @@ func (g accountCommands) list() []registry.Command {
 		{Name: "v-add-user-protocol", Spec: "USER:user PROTOCOL:protocol", Role: registry.Tenant, Traits: registry.Writes, Codes: []int{registry.ExitExists, registry.ExitLimit, registry.ExitDisabled}, Run: g.addProtocol, About: "lets a user use a protocol"},
 		{Name: "v-delete-user-protocol", Spec: "USER:user PROTOCOL:protocol", Role: registry.Tenant, Traits: registry.Writes, Codes: []int{registry.ExitInUse}, Run: g.deleteProtocol, About: "takes a protocol from a user; the last one stays"},
 		{Name: "v-list-user-credentials", Spec: "USER:user [PROTOCOL:protocol] [NODE:ignored] [FORMAT:format=shell]", Role: registry.User, Traits: registry.Secrets, Codes: []int{registry.ExitDisabled}, Run: g.credentials, About: "shows what a user connects with; it is the same on every node"},
-		{Name: "v-change-user-credentials", Spec: "USER:user [PROTOCOL:protocol]", Role: registry.User, Traits: registry.Writes | registry.Secrets, Run: g.rotate, About: "replaces a user's registry.Secrets and password, or those of one protocol"},
+		{Name: "v-change-user-credentials", Spec: "USER:user [PROTOCOL:protocol]", Role: registry.User, Traits: registry.Writes | registry.Secrets, Run: g.rotate, About: "replaces a user's secrets and password, or those of one protocol"},
 	}
 }
 

@@ -18,7 +18,7 @@ func (g trafficCommands) list() []registry.Command {
 	stat := []int{registry.ExitStatistics}
 	return []registry.Command{
 		{Name: "v-list-user-traffic", Spec: "USER:user [FROM:date] [TO:date] [STEP:step=day] [FORMAT:format=shell]", Role: registry.User, Codes: stat, Run: g.one, About: "lists what a user moved, by hour, day or month; without FROM this month"},
-		{Name: "v-list-users-traffic", Spec: "[FROM:date] [TO:date] [FORMAT:format=shell] [CURSOR:cursor] [LIMIT:ignored]", Role: registry.Tenant, Codes: stat, Run: g.all, About: "lists what every user moved: in their current period, or between FROM and TO; with LIMIT in pages"},
+		{Name: "v-list-users-traffic", Spec: "[FROM:date] [TO:date] [FORMAT:format=shell] [CURSOR:cursor] [LIMIT:any]", Role: registry.Tenant, Codes: stat, Run: g.all, About: "lists what every user moved: in their current period, or between FROM and TO; with LIMIT in pages"},
 		{Name: "v-delete-user-traffic", Spec: "USER:user", Role: registry.Tenant, Traits: registry.Writes, Run: g.reset, About: "starts a user's traffic period anew; the history stays"},
 		{Name: "v-list-user-stats", Spec: "USER:user [FORMAT:format=shell]", Role: registry.Tenant, Codes: stat, Run: g.months, About: "lists a user's use by month, under the month's last day"},
 		{Name: "v-list-users-stats", Spec: "[FORMAT:format=shell]", Role: registry.Tenant, Codes: stat, Run: g.allMonths, About: "lists the use of all users by month"},
@@ -84,6 +84,9 @@ func (g trafficCommands) all(ctx context.Context, c *registry.Call) error {
 		return err
 	}
 	limit, paged, err := pageSize(c)
+	if err == nil {
+		err = checkCursor(c.Str("CURSOR"))
+	}
 	if err != nil {
 		return err
 	}

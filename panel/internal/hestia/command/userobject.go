@@ -15,7 +15,7 @@ import (
 )
 
 // Values of Hestia's user object that mean nothing here, in its order (hestia-api.md §7.2). RKEY, TWOFA and QRCODE are
-// registry.Secrets in Hestia and are not sent.
+// secrets in Hestia and are not sent.
 const (
 	beforeLimits = "WEB_TEMPLATE= BACKEND_TEMPLATE= PROXY_TEMPLATE= DNS_TEMPLATE= WEB_DOMAINS=0 WEB_ALIASES=0 DNS_DOMAINS=0 DNS_RECORDS=0 " +
 		"MAIL_DOMAINS=0 MAIL_ACCOUNTS=0 DATABASES=0 CRON_JOBS=0 DISK_QUOTA=0"

@@ -2,13 +2,14 @@ package command
 
 import (
 	"context"
-	"slices"
+	"encoding/base64"
 	"strings"
 
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
 	"culvert/panel/internal/subscriber"
+	"culvert/shared/id"
 )
 
 // userCommands are Hestia's own commands on users (hestia-api.md §6.1).
@@ -32,7 +33,7 @@ func (g userCommands) list() []registry.Command {
 		{Name: "v-add-domain", Spec: "USER:user DOMAIN:domain [IP:ignored] [RESTART:ignored]", Role: registry.Tenant, Traits: registry.Writes, Run: g.domain, About: "keeps the domain of a billing system's service as the user's label"},
 		{Name: "v-get-user-value", Spec: "USER:user KEY:word", Role: registry.Tenant, Run: g.value, About: "prints one value of v-list-user; an unknown key prints nothing"},
 		{Name: "v-list-user", Spec: "USER:user [FORMAT:format=shell]", Role: registry.Tenant, Run: g.one, About: "shows a user"},
-		{Name: "v-list-users", Spec: "[FORMAT:format=shell] [CURSOR:ignored] [LIMIT:ignored]", Role: registry.Tenant, Run: g.all, About: "lists the users; with LIMIT in pages, the next one's CURSOR comes in the header Panel-Next-Cursor"},
+		{Name: "v-list-users", Spec: "[FORMAT:format=shell] [CURSOR:any] [LIMIT:any]", Role: registry.Tenant, Run: g.all, About: "lists the users; with LIMIT in pages, the next one's CURSOR comes in the header Panel-Next-Cursor"},
 		{Name: "v-list-sys-users", Spec: "[FORMAT:format=shell]", Role: registry.Tenant, Run: g.names, About: "lists the users' names"},
 		{Name: "v-update-user-counters", Spec: "[USER:user]", Role: registry.Tenant, Run: g.counters, About: "accepted for billing systems; counters are always up to date"},
 		{Name: "v-rebuild-user", Spec: "USER:user [RESTART:ignored]", Role: registry.Tenant, Traits: registry.Writes, Run: g.rebuild, About: "sends a user to the nodes once more"},
@@ -256,6 +257,9 @@ func (g userCommands) eachUser(ctx context.Context, c *registry.Call, visit func
 		return err
 	}
 	cursor := c.Str("CURSOR")
+	if err := checkCursor(cursor); err != nil {
+		return err
+	}
 	if cursor == "" && c.RootUser != "" {
 		l, err := g.People.OwnerLogin(ctx, c.Actor)
 		if err != nil {
@@ -292,6 +296,15 @@ func pageSize(c *registry.Call) (limit int, paged bool, err error) {
 	return 0, false, errs.Bad("LIMIT", "must be between 1 and %d", largestPage)
 }
 
+// checkCursor refuses what no Panel-Next-Cursor can have said.
+func checkCursor(cursor string) error {
+	after, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || cursor != "" && !id.Valid(id.Subscriber, string(after)) {
+		return errs.Bad("CURSOR", "is not a cursor of this listing")
+	}
+	return nil
+}
+
 func (g userCommands) counters(ctx context.Context, c *registry.Call) error {
 	if !c.Has("USER") {
 		return nil
@@ -307,90 +320,4 @@ func (g userCommands) rebuild(ctx context.Context, c *registry.Call) error {
 	}
 	_, err = g.Subscribers.Update(ctx, c.Actor, s.ID, 0, subscriber.Patch{})
 	return err
-}
-
-// add is v-add-user.
-func (g userCommands) add(ctx context.Context, c *registry.Call) error {
-	name, ext := strings.ToLower(c.Str("USER")), c.Str("EXTERNAL_ID")
-	switch {
-	case name == "" && ext == "":
-		return c.Registry().Malformed("newuser", "")
-	case c.Blank("PACKAGE"):
-		return errs.NotFound("package", "")
-	case name != "" && strings.EqualFold(name, c.RootUser):
-		return errs.New(errs.Conflict, "user %s exists", name)
-	}
-	o, err := g.readOptions(ctx, c)
-	if err != nil {
-		return err
-	}
-	if ext != "" {
-		if done, err := g.replay(ctx, c, name, ext, o); done || err != nil {
-			return err
-		}
-	}
-	s, err := g.create(ctx, c, name, o)
-	if ext != "" && errs.Is(err, errs.Conflict) { // the same request, at the same time
-		if done, again := g.replay(ctx, c, name, ext, o); done || again != nil {
-			return again
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if o.never() && s.ExpiresAt != nil {
-		if _, err := g.Subscribers.Update(ctx, c.Actor, s.ID, 0, subscriber.Patch{ExpiresAt: o.expires}); err != nil {
-			return err
-		}
-	}
-	if name == "" {
-		return c.Print(s.Name)
-	}
-	return nil
-}
-
-func (g userCommands) create(ctx context.Context, c *registry.Call, name string, o *options) (*subscriber.Subscriber, error) {
-	password, err := g.given(ctx, c, "PASSWORD")
-	if err != nil {
-		return nil, err
-	}
-	if password.Empty() {
-		return nil, errs.Bad("password", "must not be empty")
-	}
-	if name == "" {
-		name = generatedName()
-	}
-	return g.Subscribers.Create(ctx, c.Actor, subscriber.Create{
-		Name: name, Password: password, Email: c.Str("EMAIL"), FullName: registry.Trim(c.Str("NAME") + " " + c.Str("LASTNAME")),
-		ExternalID: c.Str("EXTERNAL_ID"), Plan: c.Str("PACKAGE"), ExpiresAt: o.expiry(), Edit: o.apply,
-	})
-}
-
-// replay finds a user that an earlier request with the same EXTERNAL_ID made, and brings them to this one's plan and options.
-func (g userCommands) replay(ctx context.Context, c *registry.Call, name, ext string, o *options) (bool, error) {
-	s, err := g.Subscribers.ByExternalID(ctx, c.Actor, ext)
-	if errs.Is(err, errs.Missing) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if name != "" && name != s.Name {
-		return false, errs.New(errs.Conflict, "external id %s exists", ext)
-	}
-	if plan := c.Str("PACKAGE"); !slices.Contains([]string{s.PlanName, s.PlanID}, plan) {
-		if _, err := g.Subscribers.ChangePlan(ctx, c.Actor, s.ID, 0, plan, false); err != nil {
-			return false, err
-		}
-	}
-	if o.any() {
-		if _, err := g.Subscribers.Update(ctx, c.Actor, s.ID, 0, subscriber.Patch{ExpiresAt: o.expires, Edit: o.apply}); err != nil {
-			return false, err
-		}
-	}
-	c.Replay()
-	if name == "" {
-		return true, c.Print(s.Name)
-	}
-	return true, nil
 }

@@ -142,7 +142,7 @@ func (r *Registry) Authorize(c *Caller, name string, args []Argument) (*Command,
 	case c.Owner != "" && c.Level < identity.APIAllKeys:
 		return no(ExitAPIDisabled, "API has been disabled")
 	case c.Owner != "" && !cmd.Is(Everyone) && !ownsArgument(cmd, args, c.Owner):
-		return no(ExitForbidden, "Key "+c.Actor.ID+` - the "user" Argument doesn\'t match the key\'s user`)
+		return no(ExitForbidden, "Key "+c.Actor.ID+` - the "user" argument doesn\'t match the key\'s user`)
 	}
 	return cmd, nil
 }
@@ -162,7 +162,7 @@ func nameOK(name string) bool {
 	})
 }
 
-// MayRun reports whether the command is the Caller's to run, whatever the arguments.
+// MayRun reports whether the command is the caller's to run, whatever the arguments.
 func (r *Registry) MayRun(c *Caller, cmd *Command) bool {
 	switch {
 	case cmd.Is(Everyone):
@@ -178,7 +178,7 @@ func ownsArgument(cmd *Command, args []Argument, owner string) bool {
 	return i >= 0 && i < len(args) && args[i].Text == owner
 }
 
-// Run runs a command that the Caller is authorized for.
+// Run runs a command that the caller is authorized for.
 func (r *Registry) Run(ctx context.Context, by *Caller, cmd *Command, args []Argument) Answer {
 	c := &Call{Caller: by, command: cmd, registry: r, values: map[string]string{}, raw: map[string]Argument{}}
 	if len(args) < cmd.Required() {

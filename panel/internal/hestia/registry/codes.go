@@ -80,7 +80,7 @@ func WithCode(code int, err error) error {
 	return &coded{code, err}
 }
 
-// Verdict turns an error into its exit code and the text for the Caller, without "Error: ".
+// Verdict turns an error into its exit code and the text for the caller, without "Error: ".
 func Verdict(err error) (int, string) {
 	message, fields := errs.Public(err)
 	if len(fields) > 0 {

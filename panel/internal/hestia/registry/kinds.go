@@ -15,11 +15,11 @@ import (
 	"culvert/panel/internal/subscriber"
 )
 
-// kind is a type of Argument: what a value must look like, and whether it may be shown.
+// kind is a type of argument: what a value must look like, and whether it may be shown.
 type kind struct {
 	label  string // in "invalid … format"
 	ok     func(string) bool
-	empty  bool // a required Argument of this kind may be empty: the command knows what it means
+	empty  bool // a required argument of this kind may be empty: the command knows what it means
 	secret bool
 }
 
@@ -36,7 +36,7 @@ func kinds() map[string]kind {
 	return map[string]kind{
 		"user":     {label: "user", ok: name},
 		"whose":    {label: "user", ok: name},
-		"newuser":  {label: "user", ok: func(s string) bool { return letter(s) && subscriber.CheckName(strings.ToLower(s)) == "" }, empty: true},
+		"newuser":  {label: "user", ok: newName, empty: true},
 		"login":    {label: "user", ok: name},
 		"package":  {label: "package", ok: match(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,64}[A-Za-z0-9])?$`)},
 		"password": {label: "password", ok: anything, secret: true},
@@ -72,8 +72,15 @@ func kinds() map[string]kind {
 		"ranges":   {label: "ip", ok: func(s string) bool { return Printable(s, 4096) }},
 		"realm":    {label: "tenant", ok: match(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])$`)},
 		"cursor":   {label: "cursor", ok: match(`^[A-Za-z0-9_-]{0,128}$`)},
+		"any":      {label: "value", ok: anything, empty: true}, // looked at by the command, in its own time
 		"ignored":  {label: "value", ok: anything, empty: true},
 	}
+}
+
+// newName is Hestia's rule on top of ours: a letter first. A reserved name is well-formed; who takes it is told so later.
+func newName(s string) bool {
+	rule := subscriber.CheckName(strings.ToLower(s))
+	return letter(s) && (rule == "" || rule == "is reserved")
 }
 
 func letter(s string) bool {
@@ -97,7 +104,7 @@ func ParseDate(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// malformed is the refusal of a value that does not look like its kind. Secrets are not repeated.
+// malformed is the refusal of a value that does not look like its kind. secrets are not repeated.
 func malformed(k kind, value string) error {
 	text := "invalid " + k.label + " format"
 	if !k.secret {
@@ -106,7 +113,7 @@ func malformed(k kind, value string) error {
 	return errs.New(errs.Invalid, "%s", text)
 }
 
-// Brief shortens what a Caller sent to what may be repeated in an Answer.
+// Brief shortens what a caller sent to what may be repeated in an answer.
 func Brief(s string) string {
 	if !utf8.ValidString(s) {
 		return strconv.QuoteToASCII(s[:min(len(s), 64)])

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Role is the least that a Caller must be to run a command.
+// Role is the least that a caller must be to run a command.
 type Role uint8
 
 // The roles.
@@ -38,12 +38,12 @@ type Traits uint8
 // The traits.
 const (
 	Writes   Traits = 1 << iota // changes something: audited when it fails, run once under an Idempotency-Key
-	Secrets                     // shows or tests Secrets: not for monitoring
-	Everyone                    // needs no permission: it tells the Caller about itself
+	Secrets                     // shows or tests secrets: not for monitoring
+	Everyone                    // needs no permission: it tells the caller about itself
 	Slow                        // may take minutes
 )
 
-// Arg is one declared Argument.
+// Arg is one declared argument.
 type Arg struct {
 	Name     string
 	Kind     string
@@ -57,12 +57,12 @@ type Command struct {
 	Spec   string
 	Role   Role
 	Traits Traits
-	Codes  []int // beside 1, 2, 3, 9 and 10, which every command may Answer
+	Codes  []int // beside 1, 2, 3, 9 and 10, which every command may answer
 	Run    func(context.Context, *Call) error
 	About  string
 
 	args  []Arg
-	owner int // position of the Argument that names the owning user, from 1; 0: none
+	owner int // position of the argument that names the owning user, from 1; 0: none
 }
 
 // Is reports whether the command has a trait.
@@ -71,10 +71,10 @@ func (c *Command) Is(t Traits) bool { return c.Traits&t != 0 }
 // Args returns the declared arguments.
 func (c *Command) Args() []Arg { return c.args }
 
-// Owner returns the position of the Argument that names the owning user, from 1; 0 when there is none.
+// Owner returns the position of the argument that names the owning user, from 1; 0 when there is none.
 func (c *Command) Owner() int { return c.owner }
 
-// Usage is the line that a Caller gets who sends too few arguments.
+// Usage is the line that a caller gets who sends too few arguments.
 func (c *Command) Usage() string {
 	words := []string{"Usage:", c.Name}
 	for _, a := range c.args {
@@ -152,7 +152,7 @@ func (r *Registry) add(c Command) error {
 	case c.Role < User || c.Role > Platform:
 		return fmt.Errorf("it has no role")
 	case c.Role == User && c.owner == 0 && !c.Is(Everyone):
-		return fmt.Errorf("users may run it, and no Argument names the owner")
+		return fmt.Errorf("users may run it, and no argument names the owner")
 	}
 	r.commands[c.Name] = &c
 	r.names = append(r.names, c.Name)
@@ -167,14 +167,14 @@ func (c *Command) declare(known map[string]kind) error {
 	for i, w := range words {
 		m := argRule.FindStringSubmatch(w)
 		if m == nil || (m[1] == "") != (m[5] == "") {
-			return fmt.Errorf("Argument %q is malformed", w)
+			return fmt.Errorf("argument %q is malformed", w)
 		}
 		a := Arg{Name: m[2], Kind: m[3], Optional: m[1] != "", Default: m[4]}
 		if _, ok := known[a.Kind]; !ok {
-			return fmt.Errorf("Argument %s has no kind %q", a.Name, a.Kind)
+			return fmt.Errorf("argument %s has no kind %q", a.Name, a.Kind)
 		}
 		if !a.Optional && i > 0 && c.args[i-1].Optional {
-			return fmt.Errorf("Argument %s is required after an optional one", a.Name)
+			return fmt.Errorf("argument %s is required after an optional one", a.Name)
 		}
 		if c.owner == 0 && (a.Kind == "user" || a.Kind == "newuser" || a.Kind == "whose") {
 			c.owner = i + 1

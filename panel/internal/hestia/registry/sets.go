@@ -28,7 +28,7 @@ func (r *Registry) addSet(s Set) error {
 		case !ok:
 			return fmt.Errorf("%s does not exist", n)
 		case s.Role == ForUsers && (c.owner == 0 || c.Role != User):
-			return fmt.Errorf("%s has no owner Argument, or is not for users", n)
+			return fmt.Errorf("%s has no owner argument, or is not for users", n)
 		}
 	}
 	slices.Sort(s.Commands)
