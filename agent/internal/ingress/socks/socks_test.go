@@ -3,7 +3,6 @@ package socks
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,12 +24,7 @@ func TestConformance(t *testing.T) {
 	for name, opts := range map[string]string{"plain": `{}`, "TLS": `{"tls":true}`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ingresstest.Run(t, ingresstest.Harness{
-				Kind: "socks5", Options: json.RawMessage(opts), Factory: New, UDP: true, HalfClose: true, Refusal: true,
-				Connect: func(_ context.Context, s ingresstest.Server, c ingresstest.Credential) (ingresstest.Client, error) {
-					return &client{server: s, cred: c}, nil
-				},
-			})
+			ingresstest.Run(t, harness(opts))
 		})
 	}
 }
