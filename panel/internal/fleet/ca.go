@@ -32,6 +32,7 @@ const (
 	gatewayLife = 30 * 24 * time.Hour
 	// Certificates begin a little in the past: a node whose clock is slow by less may use them at once.
 	clockSlack = 5 * time.Minute
+	caSlack    = 7 * 24 * time.Hour
 )
 
 // authority is the CA with its key.
@@ -72,7 +73,7 @@ func newCA(now time.Time) ([]byte, error) {
 	}
 	t := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Culvert node authority", Organization: []string{"Culvert"}},
-		NotBefore: now.Add(-clockSlack), NotAfter: now.Add(caLife), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		NotBefore: now.Add(-caSlack), NotAfter: now.Add(caLife), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)

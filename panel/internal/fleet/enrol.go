@@ -249,11 +249,13 @@ func Verify(roots *x509.CertPool, chain []*x509.Certificate, now time.Time) erro
 	if len(chain) == 0 {
 		return &nodeapi.Problem{Code: nodeapi.CodeCertificate, Message: "a node certificate is needed"}
 	}
-	leaf := chain[0]
-	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		CurrentTime: leaf.NotBefore.Add(time.Second), // the dates are judged below, with words
-	})
+	leaf, at := chain[0], now // the leaf's own dates are judged below, with words
+	if now.After(leaf.NotAfter) {
+		at = leaf.NotAfter
+	} else if now.Before(leaf.NotBefore) {
+		at = leaf.NotBefore
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: at})
 	const form = "Mon 2 Jan 2006 15:04:05 MST"
 	switch {
 	case err != nil:

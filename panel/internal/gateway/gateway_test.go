@@ -1,0 +1,408 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/panel/internal/fleet"
+	"culvert/panel/internal/gateway"
+	"culvert/panel/internal/pg"
+	"culvert/shared/nodeapi"
+)
+
+func TestNodeAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{})
+	a := w.enrol(g, "ams1")
+	w.panel.wanted = 3
+	w.panel.update = &nodeapi.Update{Node: a.node, Revision: 3, Subscribers: make([]nodeapi.Subscriber, 500)}
+	var h nodeapi.HelloResponse
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Version: "1", Capability: 1, Clock: time.Now().UnixMilli()}, &h); p != nil || h.Node != a.node || h.Wanted != 3 {
+		t.Fatalf("hello: %+v, %v", h, p)
+	}
+	var u nodeapi.Update
+	if p := a.send(http.MethodGet, nodeapi.PathState+"?since=0", nil, &u); p != nil || u.Revision != 3 || len(u.Subscribers) != 500 {
+		t.Fatalf("state: %d, %v", u.Revision, p)
+	}
+	res, err := a.http.Get(a.url(nodeapi.PathState + "?since=3&hash=x"))
+	if err != nil || res.StatusCode != http.StatusNotModified {
+		t.Fatalf("nothing newer: %v, %v", res, err)
+	}
+	_ = res.Body.Close()
+	if p := a.post(nodeapi.PathAck, nodeapi.Ack{Revision: 3, Applied: true}, nil); p != nil || len(w.panel.acks) != 1 {
+		t.Errorf("ack: %v", p)
+	}
+	var ack nodeapi.ReportAck
+	if p := a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 7}, &ack); p != nil || ack.Seq != 7 {
+		t.Errorf("report: %v", p)
+	}
+	var lease nodeapi.LeaseResponse
+	if p := a.post(nodeapi.PathLease, nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: "s"}}}, &lease); p != nil || len(lease.Allowances) != 1 {
+		t.Errorf("lease: %v", p)
+	}
+	if p := a.post(nodeapi.PathResult, nodeapi.JobResult{ID: "j", OK: true}, nil); p != nil || len(w.panel.results) != 1 {
+		t.Errorf("result: %v", p)
+	}
+	_, csr := newCSR(t)
+	var renewed nodeapi.RenewResponse
+	if p := a.post(nodeapi.PathRenew, nodeapi.RenewRequest{CSR: csr}, &renewed); p != nil || !strings.Contains(renewed.Certificate, "BEGIN CERTIFICATE") {
+		t.Errorf("renew: %v", p)
+	}
+}
+
+func TestBadRequestsGetAClearError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{})
+	a := w.enrol(g, "ams1")
+	for name, c := range map[string]struct {
+		method, path, body, code, path2 string
+	}{
+		"field":          {"POST", nodeapi.PathReport, `{"epoch":1,"seq":0}`, nodeapi.CodeInvalid, "seq"},
+		"not JSON":       {"POST", nodeapi.PathReport, `hello`, nodeapi.CodeInvalid, ""},
+		"cut JSON":       {"POST", nodeapi.PathReport, `{"epoch":`, nodeapi.CodeInvalid, ""},
+		"wrong type":     {"POST", nodeapi.PathAck, `{"revision":"x"}`, nodeapi.CodeInvalid, ""},
+		"two documents":  {"POST", nodeapi.PathAck, `{}{}`, nodeapi.CodeInvalid, ""},
+		"oversized":      {"POST", nodeapi.PathAck, `{"reason":"` + strings.Repeat("x", 100<<10) + `"}`, nodeapi.CodeInvalid, ""},
+		"huge":           {"POST", nodeapi.PathReport, `{"usage":[` + strings.Repeat(" ", 9<<20), nodeapi.CodeInvalid, ""},
+		"since":          {"GET", nodeapi.PathState + "?since=-1", "", nodeapi.CodeInvalid, "since"},
+		"no capability":  {"POST", nodeapi.PathHello, `{}`, nodeapi.CodeInvalid, "capability"},
+		"unknown path":   {"POST", "/v1/other", `{}`, nodeapi.CodeInvalid, ""},
+		"unknown method": {"DELETE", nodeapi.PathReport, ``, nodeapi.CodeInvalid, ""},
+		"panel in need":  {"POST", nodeapi.PathReport, `{"epoch":1,"seq":99}`, nodeapi.CodeUnavailable, ""},
+		"bad CSR":        {"POST", nodeapi.PathRenew, `{"csr":"x"}`, nodeapi.CodeInvalid, "csr"},
+		"bad token":      {"POST", nodeapi.PathEnrol, `{"token":"x","csr":"x"}`, nodeapi.CodeInvalid, "csr"},
+	} {
+		p := a.send(c.method, c.path, strings.NewReader(c.body), nil)
+		if p == nil || p.Code != c.code || p.Path != c.path2 || p.Message == "" {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	if p := a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 1, Usage: make([]nodeapi.Usage, 10)}, nil); p != nil {
+		t.Errorf("the connection does not survive bad requests: %v", p)
+	}
+}
+
+// What the TLS layer cannot say, the answer says: over the API and over the queue.
+func TestBadCertificatesGetAClearError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{})
+	node, now := w.enrol(g, "ams1").node, time.Now()
+	other := newWorld(t)
+	alien := other.enrol(other.gateway(gateway.Limits{}), "elsewhere").cert
+	for name, c := range map[string]struct {
+		cert *tls.Certificate
+		code string
+		text string
+	}{
+		"none":          {nil, nodeapi.CodeCertificate, "certificate is needed"},
+		"another panel": {alien, nodeapi.CodeCertificate, "not one of this panel's"},
+		"expired":       {w.forge(node, now.Add(-48*time.Hour), now.Add(-24*time.Hour), true), nodeapi.CodeExpired, "enrol the node again"},
+		"not yet valid": {w.forge(node, now.Add(24*time.Hour), now.Add(48*time.Hour), true), nodeapi.CodeClock, "one of the clocks is wrong"},
+		"not listed":    {w.forge(node, now.Add(-time.Hour), now.Add(time.Hour), false), nodeapi.CodeRevoked, "revoked"},
+	} {
+		a := w.client(g, node, c.cert)
+		if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != c.code || !strings.Contains(p.Message, c.text) {
+			t.Errorf("%s: the API says %+v", name, p)
+		}
+		q, err := a.queue()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		line, _ := bufio.NewReader(q).ReadString('\n')
+		if !strings.HasPrefix(line, "-ERR culvert: ") || !strings.Contains(line, c.text) {
+			t.Errorf("%s: the queue says %q", name, line)
+		}
+		_ = q.Close()
+	}
+	good := w.client(g, node, w.forge(node, now.Add(-time.Hour), now.Add(time.Hour), true))
+	if p := good.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("a listed certificate is refused: %v", p)
+	}
+}
+
+func TestHeldStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{})
+	a := w.enrol(g, "ams1")
+	w.panel.wanted = 5
+	s := a.watch()
+	if f := <-s.frames; f.Wanted != 5 {
+		t.Fatalf("first frame says %d", f.Wanted)
+	}
+	var took []time.Duration
+	for rev := int64(6); rev < 36; rev++ {
+		notify(t, w.db, pg.ChannelRevision, fmt.Sprintf("%s %d", a.node, rev))
+		at := time.Now()
+		for f := range s.frames {
+			if f.Wanted == rev {
+				break
+			}
+		}
+		took = append(took, time.Since(at))
+	}
+	slices.Sort(took)
+	t.Logf("commit of a revision to frame: median %s, worst %s", took[15], took[29])
+	if took[15] > 50*time.Millisecond {
+		t.Errorf("median of %s from commit to frame", took[15])
+	}
+	eventually(t, 10*time.Second, "the heartbeat is stored", func() bool {
+		n, err := w.fleet.Get(t.Context(), w.op, a.node)
+		return err == nil && n.Fault == "disk full" && n.Online
+	})
+	s.silence()
+	select {
+	case <-s.ended:
+	case <-time.After(10 * heartbeat):
+		t.Error("the stream of a silent node is held for ever")
+	}
+	eventually(t, 10*time.Second, "the node is offline", func() bool {
+		n, err := w.fleet.Get(t.Context(), w.op, a.node)
+		return err == nil && !n.Online
+	})
+}
+
+func notify(t testing.TB, db *pg.DB, channel, payload string) {
+	t.Helper()
+	if err := db.InSystem(context.Background(), func(tx *pg.Tx) error { return tx.Notify(context.Background(), channel, payload) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Revocation ends everything of the node, on every replica, within a second, and nothing of another node.
+func TestRevokeEndsConnectionsEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := w.gateway(gateway.Limits{}), w.gateway(gateway.Limits{})
+	a, b := w.enrol(one, "ams1"), w.enrol(one, "ams2")
+	elsewhere := w.client(two, a.node, a.cert)
+	streams := []*stream{a.watch(), elsewhere.watch()}
+	q, err := elsewhere.queue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(q, "*1\r\n$4\r\nPING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 7)
+	if _, err := io.ReadFull(q, line); err != nil || string(line) != "+PONG\r\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	others := b.watch()
+	<-others.frames
+	if _, err := w.fleet.Revoke(t.Context(), w.op, a.node, 0); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.After(time.Second)
+	for i, s := range streams {
+		select {
+		case <-s.ended:
+		case <-limit:
+			t.Errorf("stream %d outlives the revocation by a second", i)
+		}
+	}
+	_ = q.SetReadDeadline(time.Now().Add(time.Second))
+	if _, err := q.Read(line); err == nil || isTimeout(err) {
+		t.Errorf("queue connection after revocation: %v", err)
+	}
+	for _, x := range []*agent{a, elsewhere} {
+		if p := x.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeRevoked {
+			t.Errorf("after revocation: %+v", p)
+		}
+	}
+	if p := b.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("the other node: %v", p)
+	}
+	select {
+	case <-others.ended:
+		t.Error("the other node's stream ended")
+	default:
+	}
+}
+
+func isTimeout(err error) bool {
+	ne, ok := err.(net.Error) //nolint:errorlint // as the deadline's error comes
+	return ok && ne.Timeout()
+}
+
+// Without the notification, the sweep does it.
+func TestSweepEndsWhatWasNotAnnounced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
+	s := a.watch()
+	<-s.frames
+	err := w.db.InSystem(t.Context(), func(tx *pg.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE node_certificate SET revoked_at = now()")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	<-s.ended
+	if took := time.Since(at); took > 2500*time.Millisecond {
+		t.Errorf("took %s", took)
+	}
+}
+
+func TestSuspendedNodesStayConnected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
+	if _, err := w.fleet.Suspend(t.Context(), w.op, a.node, 0); err != nil {
+		t.Fatal(err)
+	}
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("a suspended node cannot be told to stop serving: %v", p)
+	}
+}
+
+func TestBoundsPerNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{PerNode: 2, Requests: 10, AtOnce: 2})
+	a, b := w.enrol(g, "ams1"), w.enrol(g, "ams2")
+	w.panel.mu.Lock()
+	w.panel.block = make(chan struct{})
+	block := w.panel.block
+	w.panel.mu.Unlock()
+	answers := make(chan *nodeapi.Problem, 2)
+	for seq := range int64(2) {
+		go func() { answers <- a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: seq + 1}, nil) }()
+	}
+	eventually(t, 5*time.Second, "two requests are under way", func() bool {
+		w.panel.mu.Lock()
+		defer w.panel.mu.Unlock()
+		return len(w.panel.reports) == 2
+	})
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeTooMany {
+		t.Errorf("a third request at once: %+v", p)
+	}
+	if p := b.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("the other node: %v", p)
+	}
+	close(block)
+	for range 2 {
+		if p := <-answers; p != nil {
+			t.Errorf("request under way: %v", p)
+		}
+	}
+	refused := 0
+	for range 40 {
+		if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil && p.Code == nodeapi.CodeTooMany {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("40 requests pass at 10 a second")
+	}
+	first := w.client(g, b.node, b.cert)
+	s := first.watch()
+	for range 2 {
+		w.client(g, b.node, b.cert).watch()
+	}
+	select {
+	case <-s.ended:
+	case <-time.After(5 * time.Second):
+		t.Error("a third connection did not end the oldest")
+	}
+}
+
+// A source that opens connections and says nothing keeps nobody else out.
+func TestSilentStrangers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{Strangers: 16})
+	a := w.enrol(g, "ams1")
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Fatal(p)
+	}
+	var d net.Dialer
+	for range 30 {
+		c, err := d.DialContext(t.Context(), "tcp", g.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+	}
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("a node that is connected: %v", p)
+	}
+	plain, err := d.DialContext(t.Context(), "tcp", g.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = plain.Close() }()
+	if _, err := io.WriteString(plain, "GET / HTTP/1.1\r\n\r\n"); err == nil {
+		_ = plain.SetReadDeadline(time.Now().Add(5 * time.Second))
+		b, err := io.ReadAll(plain)
+		if isTimeout(err) || strings.Contains(string(b), "HTTP/1.1 200") {
+			t.Errorf("plain HTTP is answered %q, %v", b, err)
+		}
+	}
+}
+
+func TestEnrolmentIsPaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.client(w.gateway(gateway.Limits{}), "", nil)
+	_, csr := newCSR(t)
+	codes := map[string]int{}
+	for range 15 {
+		p := a.post(nodeapi.PathEnrol, nodeapi.EnrolRequest{Token: "cvt_guess", CSR: csr}, nil)
+		codes[p.Code]++
+	}
+	if codes[nodeapi.CodeDenied] < 10 || codes[nodeapi.CodeTooMany] == 0 {
+		t.Errorf("answers are %v", codes)
+	}
+}
+
+func TestCloseEndsHeldStreams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.gateway(gateway.Limits{})
+	a := w.enrol(g, "ams1")
+	s := a.watch()
+	<-s.frames
+	at := time.Now()
+	if err := g.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	<-s.ended
+	if took := time.Since(at); took > 5*time.Second {
+		t.Errorf("closing took %s", took)
+	}
+}
+
+func TestStartWithoutRedis(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.redis.Kill()
+	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
+	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+		t.Errorf("the node API needs Redis: %v", p)
+	}
+	var n *fleet.Node
+	n, err := w.fleet.Get(t.Context(), w.op, a.node)
+	if err != nil || n.Status != fleet.StatusActive {
+		t.Errorf("%v, %v", n, err)
+	}
+	raw, err := json.Marshal(n)
+	if err != nil || !strings.Contains(string(raw), `"online":true`) {
+		t.Errorf("node is %s, %v", raw, err)
+	}
+}
