@@ -64,7 +64,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	s.Tenants = &tenant.Service{DB: db}
 	s.Plans = &billing.Service{DB: db, Groups: s.Fleet}
 	s.Certs = &cert.Service{DB: db, Vault: v}
-	s.Network = &network.Service{DB: db}
+	s.Network = &network.Service{DB: db, Vault: v}
 	s.Usage = &usage.Service{DB: db}
 	if s.Subs, err = subscriber.New(ctx, db, v, s.Fleet); err != nil {
 		return nil, err

@@ -167,6 +167,9 @@ func random(n int) func() ([]byte, error) {
 	}
 }
 
+// Random makes an installation value of 32 random bytes.
+func Random() ([]byte, error) { return random(keyLen)() }
+
 // PasswordSalt is the installation's salt for passwords that open Hysteria without a name (nodeapi.Settings).
 func (v *Vault) PasswordSalt(ctx context.Context) ([]byte, error) {
 	return v.Installation(ctx, "password_salt", random(keyLen))

@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/redis/go-redis/v9"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api"
+	"culvert/panel/internal/config"
+	"culvert/panel/internal/desired"
+	"culvert/panel/internal/hestia"
+	"culvert/panel/internal/jobs"
+	"culvert/shared/run"
+)
+
+// Panel is a started panel.
+type Panel struct {
+	*Services
+	group *run.Group
+}
+
+// Start opens the services and starts everything that lives. c names both servers.
+func Start(ctx context.Context, c config.Config, makeKey bool, version string, log *slog.Logger) (*Panel, error) {
+	opt, err := redis.ParseURL(c.RedisURL.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("CULVERT_REDIS_URL: %w", err)
+	}
+	s, err := Open(ctx, c, makeKey, log)
+	if err != nil {
+		return nil, err
+	}
+	p := &Panel{Services: s}
+	members, err := p.members(ctx, c, opt, version, log)
+	if err == nil {
+		p.group, err = run.Start(ctx, log, members...)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// members lists what lives, in the order of its start.
+func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options, version string, log *slog.Logger) ([]run.Member, error) {
+	s := p.Services
+	queue := jobs.NewQueue(ctx, jobs.QueueConfig{DB: s.DB, Redis: opt, Handlers: handlers(s), Log: log})
+	s.Jobs = jobs.NewNodes(jobs.NodesConfig{DB: s.DB, Redis: opt, Keys: s.Keys, Log: log})
+	gate, err := newGateway(ctx, s, c, opt, log)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := newPresenter(ctx, s, c.PublicURL.Hostname(), log)
+	if err != nil {
+		return nil, err
+	}
+	web, err := newApplication(s, c, version, log)
+	if err != nil {
+		return nil, err
+	}
+	members := []run.Member{
+		{Name: "clock", Service: run.NewLoop((&clock{s, log}).run)},
+		{Name: "panel queue", Service: queue},
+		{Name: "dispatcher", Service: jobs.NewDispatcher(s.DB, queue, log)},
+		{Name: "node jobs", Service: s.Jobs},
+	}
+	members = append(members, gate...)
+	return append(members,
+		run.Member{Name: "certificate", Service: run.NewLoop(certificate.run)},
+		run.Member{Name: "web", Service: &listeners{app: web, config: c, tls: certificate.get}},
+	), nil
+}
+
+// handlers says who does what when something happened.
+func handlers(s *Services) map[string][]jobs.Handler {
+	out := map[string][]jobs.Handler{}
+	for _, kind := range desired.Kinds() {
+		out[kind] = append(out[kind], s.Desired.Handle)
+	}
+	return out
+}
+
+// newApplication mounts every surface.
+func newApplication(s *Services, c config.Config, version string, log *slog.Logger) (*fiber.App, error) {
+	app := newHTTP(log)
+	addr := clientAddr(c.TrustedProxies)
+	api.Mount(app, api.Config{Services: s.Services, ClientAddr: addr, GatewayPublic: c.GatewayPublic, Version: version, Log: log})
+	commands := commandConfig(s, version, log)
+	commands.ClientAddr = addr
+	h, err := hestia.New(commands)
+	if err != nil {
+		return nil, err
+	}
+	h.Mount(app)
+	mountRest(app, s, version)
+	return app, nil
+}
+
+func commandConfig(s *Services, version string, log *slog.Logger) hestia.Config {
+	return hestia.Config{
+		DB: s.DB, Vault: s.Vault, Subscribers: s.Subs, Plans: s.Plans, Tenants: s.Tenants, People: s.Identity,
+		NodeGroups: s.groupNames, Version: version, Log: log,
+	}
+}
+
+// groupNames maps the names of the node groups that a may use to their ids.
+func (s *Services) groupNames(ctx context.Context, a actor.Actor) (map[string]string, error) {
+	l, err := s.Fleet.GroupsFor(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(l))
+	for _, g := range l {
+		out[g.Name] = g.ID
+	}
+	return out, nil
+}
+
+// Operator is the actor of whoever has the panel's own machine and master key in hand.
+func (s *Services) Operator(name string) actor.Actor {
+	return actor.Actor{
+		Tenant: s.Root, Home: s.Root, Kind: actor.Local, ID: name, Name: name, Permissions: actor.Full(), Operator: true,
+	}
+}
+
+// Wait returns when ctx ends or something that the panel cannot do without has died.
+func (p *Panel) Wait(ctx context.Context) error { return p.group.Wait(ctx) }
+
+// Close stops everything, in reverse.
+func (p *Panel) Close(ctx context.Context) error {
+	err := p.group.Close(ctx)
+	p.Services.Close()
+	return err
+}

@@ -1,0 +1,73 @@
+// Command culvert-panel is the control plane: panel, APIs and node gateway.
+//
+//	culvert-panel up                 private PostgreSQL and Redis where none is given, panel, one local agent
+//	culvert-panel serve              panel on CULVERT_DATABASE_URL and CULVERT_REDIS_URL
+//	culvert-panel migrate            bring the database up to date
+//	culvert-panel reset-password N   give operator's login N a random password
+//	culvert-panel rotate-master-key  rewrap the data keys with a new master key
+//	culvert-panel rotate-data-key    seal new values with a new data key
+//	culvert-panel v-…                a command of the command interface, as the operator
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"culvert/panel/internal/app"
+	"culvert/panel/internal/config"
+	"culvert/shared/logging"
+)
+
+// version is set by the build.
+var version = "dev" //nolint:gochecknoglobals // written by the linker
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+const usage = `usage: culvert-panel up | serve | migrate | reset-password NAME | rotate-master-key | rotate-data-key | v-COMMAND [ARG…]
+`
+
+func run(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	}
+	mode := config.Up
+	if args[0] == "serve" {
+		mode = config.Serve
+	}
+	c, err := config.Load(os.Environ(), mode)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "culvert-panel: configuration:\n%v\n", err)
+		return 2
+	}
+	log := logging.New(os.Stderr, c.LogLevel)
+	switch {
+	case args[0] == "up":
+		err = app.RunLocal(ctx, c, version, log, os.Stdout)
+	case args[0] == "serve":
+		err = app.RunServer(ctx, c, version, log)
+	case strings.HasPrefix(args[0], "v-"):
+		return app.Command(ctx, c, version, args, log)
+	default:
+		err = app.Maintain(ctx, c, args, log, os.Stdout)
+		if errors.Is(err, app.ErrUsage) {
+			fmt.Fprint(os.Stderr, usage)
+			return 2
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "culvert-panel: %v\n", err)
+		return 1
+	}
+	return 0
+}
