@@ -20,7 +20,7 @@ func Run(ctx context.Context, c Config, a actor.Actor, args []string, stdout, st
 			_, _ = fmt.Fprintln(w, strings.TrimRight(text, "\n"))
 		}
 	}
-	r, err := command.New(c.Services)
+	r, err := command.New(c.services())
 	if err != nil {
 		say(stderr, "Error: "+err.Error())
 		return registry.ExitParsing

@@ -14,24 +14,42 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/billing"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/command"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/identity"
+	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
+	"culvert/panel/internal/tenant"
 	"culvert/panel/internal/vault"
 	"culvert/shared/id"
 )
 
 // Config is what the command API works with.
 type Config struct {
-	command.Services
-	Vault *vault.Vault
+	DB          *pg.DB
+	Vault       *vault.Vault
+	Subscribers *subscriber.Service
+	Plans       *billing.Service
+	Tenants     *tenant.Service
+	People      *identity.Service
+	// NodeGroups names the node groups that the actor's tenant may use: name to id. Nil: groups are known by id only.
+	NodeGroups func(ctx context.Context, a actor.Actor) (map[string]string, error)
 	// ClientAddr tells the caller's address; only it may trust a proxy's headers.
 	ClientAddr  func(*fiber.Ctx) netip.Addr
+	Version     string
 	Log         *slog.Logger
 	Off         bool // the operator switched the endpoint off for everyone
 	KeyRate     Rate // zero: 1000 a second, bursts of 2000
 	AddressRate Rate // zero: 1000 a second, bursts of 2000
+}
+
+func (c *Config) services() command.Services {
+	return command.Services{
+		DB: c.DB, Subscribers: c.Subscribers, Plans: c.Plans, Tenants: c.Tenants, People: c.People, NodeGroups: c.NodeGroups, Version: c.Version,
+	}
 }
 
 const (
@@ -53,7 +71,7 @@ type Endpoint struct {
 
 // New builds the registry and checks it: a permission set that could reach beyond its owner refuses the start.
 func New(c Config) (*Endpoint, error) {
-	r, err := command.New(c.Services)
+	r, err := command.New(c.services())
 	if err != nil {
 		return nil, err
 	}

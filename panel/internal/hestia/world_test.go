@@ -104,7 +104,8 @@ func newWorld(t testing.TB, tune ...func(*hestia.Config)) *world {
 		t.Fatal(err)
 	}
 	w.config = hestia.Config{
-		Services: w.services, Vault: v, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		DB: w.db, Subscribers: w.services.Subscribers, Plans: w.services.Plans, Tenants: w.services.Tenants, People: w.services.People,
+		Version: w.services.Version, Vault: v, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		ClientAddr: func(c *fiber.Ctx) netip.Addr {
 			a, err := netip.ParseAddr(c.Get(addressHeader))
 			if err != nil {

@@ -74,7 +74,7 @@ func (s *Commanders) CommandKey(ctx context.Context, kid string, sec secret.Stri
 		if err != nil {
 			return err
 		}
-		out.OwnerSuspended = refusal == KeyOwnerSuspended
+		out.suspend(refusal, address)
 		if k.LastUsedAt != nil && tx.Now.Sub(*k.LastUsedAt) < touchEvery && k.LastUsedFrom == address.String() {
 			return nil
 		}
@@ -85,6 +85,17 @@ func (s *Commanders) CommandKey(ctx context.Context, kid string, sec secret.Stri
 		return nil, s.punishCommand(ctx, err, byAddress)
 	}
 	return out, nil
+}
+
+// suspend notes that the key's owner may not act. Such a caller has a name, for the surface's answer, and no rights.
+func (c *Commander) suspend(refusal KeyRefusal, address netip.Addr) {
+	if c.OwnerSuspended = refusal == KeyOwnerSuspended; c.OwnerSuspended {
+		c.Owner = nil
+		c.Actor = actor.Actor{
+			Tenant: c.Key.TenantID, Home: c.Key.TenantID, Kind: actor.Key, ID: c.Key.ID, Name: c.Key.ID, Address: address.String(),
+			Operator: c.Actor.Operator, Owner: c.Actor.Owner,
+		}
+	}
 }
 
 // judgeKey keeps the order of hestia-api.md §1.3: switch, tenant's list, secret; then the key's own list.
@@ -167,7 +178,7 @@ func (s *Commanders) CheckCommandKey(ctx context.Context, a actor.Actor, kid str
 			return err
 		}
 		refusal, err := s.keys.keyActor(ctx, tx, &out.Authenticated, address)
-		out.OwnerSuspended = refusal == KeyOwnerSuspended
+		out.suspend(refusal, address)
 		return err
 	})
 	if err != nil {

@@ -102,10 +102,9 @@ func (s *Commanders) LegacyKey(ctx context.Context, key secret.String, address n
 		if err := stillBlocked(ctx, tx, byAddress); err != nil {
 			return err
 		}
-		var status string
-		var root bool
-		found, err := tx.One(ctx, `SELECT t.tenant_id, t.status, t.parent_id IS NULL FROM legacy_key k JOIN tenant t USING (tenant_id)
-			WHERE k.hash = $1`, []any{hash}, &out.Key.TenantID, &status, &root)
+		var open, root bool
+		found, err := tx.One(ctx, "SELECT t.tenant_id, "+openTenant+", t.parent_id IS NULL FROM legacy_key k JOIN tenant t USING (tenant_id) WHERE k.hash = $1",
+			[]any{hash}, &out.Key.TenantID, &open, &root)
 		if err != nil {
 			return err
 		}
@@ -118,7 +117,7 @@ func (s *Commanders) LegacyKey(ctx context.Context, key secret.String, address n
 		if err := out.admitsLegacy(address, out.Setting.Legacy); err != nil {
 			return err
 		}
-		out.OwnerSuspended = status != "active"
+		out.OwnerSuspended = !open
 		out.legacyActor(root, "legacy key", address)
 		return nil
 	})
@@ -162,10 +161,10 @@ func (s *Commanders) LegacyPassword(ctx context.Context, user string, password s
 	name, realm, _ := strings.Cut(user, "@")
 	out := &Commander{}
 	var l *Login
-	var status string
-	var root bool
+	var open, root bool
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
-		_, err := tx.One(ctx, "SELECT tenant_id, status, parent_id IS NULL FROM tenant WHERE realm = $1", []any{realm}, &out.Key.TenantID, &status, &root)
+		_, err := tx.One(ctx, "SELECT t.tenant_id, "+openTenant+", t.parent_id IS NULL FROM tenant t WHERE t.realm = $1", []any{realm},
+			&out.Key.TenantID, &open, &root)
 		if err != nil {
 			return err
 		}
@@ -194,7 +193,7 @@ func (s *Commanders) LegacyPassword(ctx context.Context, user string, password s
 	if err := s.forgive(ctx, byAccount); err != nil {
 		return nil, err
 	}
-	out.OwnerSuspended = status != "active"
+	out.OwnerSuspended = !open
 	out.legacyActor(root, l.Name, address)
 	return out, nil
 }
