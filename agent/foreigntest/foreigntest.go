@@ -74,12 +74,13 @@ func SingBox(t testing.TB, outbound map[string]any) (proxy string) {
 		t.Fatal(err)
 	}
 	proxy = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	run(t, proxy, Program(t, "sing-box"), "run", "-c", file)
+	// It listens some milliseconds before it is ready, and drops what comes in between.
+	run(t, proxy, "sing-box started", Program(t, "sing-box"), "run", "-c", file)
 	return proxy
 }
 
-// run starts a program that listens on addr, and stops it when the test ends.
-func run(t testing.TB, addr, program string, args ...string) {
+// run starts a program, waits until it listens on addr and has said ready, and stops it when the test ends.
+func run(t testing.TB, addr, ready, program string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, args...)
@@ -105,16 +106,18 @@ func run(t testing.TB, addr, program string, args ...string) {
 	defer tick.Stop()
 	deadline := time.After(startTimeout)
 	for {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			c.Close()
-			return
+		if strings.Contains(out.String(), ready) {
+			if c, err := net.Dial("tcp", addr); err == nil {
+				c.Close()
+				return
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-exited:
 			t.Fatalf("%s ended at once:\n%s", program, out.String())
 		case <-deadline:
-			t.Fatalf("%s does not listen on %s:\n%s", program, addr, out.String())
+			t.Fatalf("%s is not ready on %s:\n%s", program, addr, out.String())
 		}
 	}
 }

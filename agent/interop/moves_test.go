@@ -58,8 +58,9 @@ func (c countingConn) Read(b []byte) (int, error) {
 }
 
 func (c countingConn) Write(b []byte) (int, error) {
+	c.to.out.Add(int64(len(b))) // before: the client may have its answer before this returns
 	n, err := c.Conn.Write(b)
-	c.to.out.Add(int64(n))
+	c.to.out.Add(int64(n - len(b)))
 	return n, err
 }
 
