@@ -24,6 +24,7 @@ var (
 
 // change is an update on its way.
 type change struct {
+	e        *Engine
 	u        *nodeapi.Update
 	sections nodeapi.Sections
 	certs    map[string]*keyPair
@@ -54,16 +55,16 @@ func (e *Engine) applyLocked(ctx context.Context, u *nodeapi.Update, restore boo
 	if err := e.check(u); err != nil {
 		return err
 	}
-	c := &change{u: u, lenient: restore, sections: e.overlay(u)}
-	if err := e.plan(c); err != nil {
+	c := &change{e: e, u: u, lenient: restore, sections: overlay(e.current.sections, u)}
+	if err := c.plan(); err != nil {
 		return err
 	}
-	if err := e.startServices(ctx, c); err != nil {
+	if err := c.startServices(ctx); err != nil {
 		return err
 	}
-	changes := e.swap(c)
-	e.cutWhatChanged(changes)
-	e.tellKeys(ctx, c, changes)
+	changes := c.swap()
+	cutWhatChanged(e.sessions, changes)
+	c.tellKeys(ctx, changes)
 	e.log.Info("revision applied", "revision", u.Revision, "subscribers", e.ring.Len(), "changed", len(changes), "started", len(c.started))
 	if restore {
 		return nil
@@ -94,8 +95,7 @@ func (e *Engine) check(u *nodeapi.Update) error {
 	return nil
 }
 
-func (e *Engine) overlay(u *nodeapi.Update) nodeapi.Sections {
-	s := e.current.sections
+func overlay(s nodeapi.Sections, u *nodeapi.Update) nodeapi.Sections {
 	if u.Settings != nil {
 		s.Settings = *u.Settings
 	}
@@ -109,7 +109,8 @@ func (e *Engine) overlay(u *nodeapi.Update) nodeapi.Sections {
 }
 
 // plan checks the whole document, down to the hash of what it leads to.
-func (e *Engine) plan(c *change) (err error) {
+func (c *change) plan() (err error) {
+	e := c.e
 	c.certs = e.current.certs
 	if c.u.Certificates != nil {
 		if c.certs, err = readCertificates(c.sections.Certificates, e.current.certs); err != nil {
@@ -129,7 +130,8 @@ func (e *Engine) plan(c *change) (err error) {
 }
 
 // swap makes the change, all at once for everyone who asks.
-func (e *Engine) swap(c *change) []keyring.Change {
+func (c *change) swap() []keyring.Change {
+	e := c.e
 	old := e.current
 	e.gate.Lock()
 	changes := c.keys.Commit()
@@ -166,15 +168,15 @@ func (e *Engine) swap(c *change) []keyring.Change {
 }
 
 // cutWhatChanged ends sessions that could not be opened now.
-func (e *Engine) cutWhatChanged(changes []keyring.Change) {
+func cutWhatChanged(sessions *session.Table, changes []keyring.Change) {
 	for _, ch := range changes {
 		switch {
 		case ch.Old == nil:
 		case ch.New == nil:
-			e.sessions.Cut(session.Selector{Subscriber: ch.Old.ID}, session.Revoked)
+			sessions.Cut(session.Selector{Subscriber: ch.Old.ID}, session.Revoked)
 		default:
-			e.sessions.SetExpiry(ch.New.ID, ch.New.Expires)
-			e.sessions.CutIf(ch.New.ID, func(s *session.Session) session.Cause { return verdict(ch.New, s) })
+			sessions.SetExpiry(ch.New.ID, ch.New.Expires)
+			sessions.CutIf(ch.New.ID, func(s *session.Session) session.Cause { return verdict(ch.New, s) })
 		}
 	}
 }
@@ -198,7 +200,7 @@ func verdict(row *nodeapi.Subscriber, s *session.Session) session.Cause {
 
 // tellKeys brings the change to services that hold keys themselves. One that fails is logged: its next change, or a
 // restart of the ingress, brings it in line; the subscribers are cut and refused by the engine in any case.
-func (e *Engine) tellKeys(ctx context.Context, c *change, changes []keyring.Change) {
+func (c *change) tellKeys(ctx context.Context, changes []keyring.Change) {
 	if len(changes) == 0 {
 		return
 	}
@@ -216,7 +218,7 @@ func (e *Engine) tellKeys(ctx context.Context, c *change, changes []keyring.Chan
 			continue
 		}
 		if err := k.KeysChanged(ctx, kc); err != nil {
-			e.log.Error("ingress did not take a change of keys", "ingress", id, "error", err)
+			c.e.log.Error("ingress did not take a change of keys", "ingress", id, "error", err)
 		}
 	}
 }

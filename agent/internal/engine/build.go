@@ -36,7 +36,8 @@ func readCertificates(in []nodeapi.Certificate, have map[string]*keyPair) (map[s
 
 // startServices decides which services stay and starts those that are new or changed. On failure it closes what it
 // started.
-func (e *Engine) startServices(ctx context.Context, c *change) error {
+func (c *change) startServices(ctx context.Context) error {
+	e := c.e
 	c.services, c.broken = e.current.services, e.current.broken
 	if c.u.Ingresses == nil && c.u.Certificates == nil && len(c.broken) == 0 {
 		return nil
@@ -45,7 +46,7 @@ func (e *Engine) startServices(ctx context.Context, c *change) error {
 	taken := map[string]string{}
 	for i, spec := range c.sections.Ingresses {
 		at := fmt.Sprintf("ingresses[%d]", i)
-		s, err := e.service(ctx, c, at, spec, taken)
+		s, err := c.service(ctx, at, spec, taken)
 		switch {
 		case err == nil:
 			c.services[spec.ID] = s
@@ -53,7 +54,7 @@ func (e *Engine) startServices(ctx context.Context, c *change) error {
 			c.broken[spec.ID] = err
 			e.log.Error("ingress does not start", "ingress", spec.ID, "error", err)
 		default:
-			e.undo(ctx, c)
+			c.undo(ctx)
 			return err
 		}
 	}
@@ -61,7 +62,8 @@ func (e *Engine) startServices(ctx context.Context, c *change) error {
 }
 
 // undo closes what a refused change had started.
-func (e *Engine) undo(ctx context.Context, c *change) {
+func (c *change) undo(ctx context.Context) {
+	e := c.e
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	for _, s := range c.started {
@@ -72,7 +74,8 @@ func (e *Engine) undo(ctx context.Context, c *change) {
 }
 
 // service checks one ingress of the document and returns the service for it: the running one, or a new one.
-func (e *Engine) service(ctx context.Context, c *change, at string, spec nodeapi.Ingress, taken map[string]string) (*service, error) {
+func (c *change) service(ctx context.Context, at string, spec nodeapi.Ingress, taken map[string]string) (*service, error) {
+	e := c.e
 	kind, ok := e.kinds[spec.Kind]
 	if !ok {
 		return nil, nodeapi.Fault(at+".kind", "this agent does not serve %q", spec.Kind)
@@ -132,10 +135,10 @@ func (e *Engine) rebuild(ctx context.Context, id string) error {
 			continue
 		}
 		at := fmt.Sprintf("ingresses[%d]", i)
-		c := &change{certs: e.current.certs}
+		c := &change{e: e, certs: e.current.certs}
 		old := e.current.services[id]
 		delete(e.current.services, id) // so that it is not taken for unchanged
-		s, err := e.service(ctx, c, at, spec, map[string]string{})
+		s, err := c.service(ctx, at, spec, map[string]string{})
 		if err != nil {
 			if old != nil {
 				e.current.services[id] = old

@@ -94,18 +94,18 @@ func (e *Engine) retire(s *service, drain bool) {
 
 // close closes a service; when ctx ends, its sessions are ended, so that nothing holds it up.
 func (e *Engine) close(ctx context.Context, s *service) error {
-	stop := context.AfterFunc(ctx, func() { e.endService(s) })
+	stop := context.AfterFunc(ctx, func() { endService(e.sessions, s) })
 	err := s.ing.Close(ctx)
 	stop()
-	e.endService(s)
+	endService(e.sessions, s)
 	if err != nil {
 		return fmt.Errorf("close ingress %s: %w", s.spec.ID, err)
 	}
 	return nil
 }
 
-func (e *Engine) endService(s *service) {
-	for _, ss := range e.sessions.All(func(x *session.Session) bool { return x.Service() == s.serial }) {
-		e.sessions.End(ss, session.Drained)
+func endService(sessions *session.Table, s *service) {
+	for _, ss := range sessions.All(func(x *session.Session) bool { return x.Service() == s.serial }) {
+		sessions.End(ss, session.Drained)
 	}
 }

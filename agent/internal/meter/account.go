@@ -1,7 +1,6 @@
 package meter
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"culvert/shared/nodeapi"
@@ -10,17 +9,10 @@ import (
 
 // Account is what one subscriber moves: its counters, its slice and its speed.
 type Account struct {
-	m       *Meter
-	id      string
-	holders atomic.Int64 // sessions; the account stays while there are any
-	metered atomic.Bool
-	period  atomic.Int64
-	slice   atomic.Pointer[slice] // nil until the first grant or byte of a metered subscriber
-	speed   [2]pacer              // by Direction
-
-	mu       sync.Mutex
-	counters map[counterKey]*counter
-	early    *nodeapi.Allowance // of a period that the row has not reached yet
+	purse
+	limits
+	holders  atomic.Int64            // sessions; the account stays while there are any
+	counters map[counterKey]*counter // under the purse's lock
 }
 
 type counterKey struct {
@@ -44,14 +36,10 @@ type counter struct {
 	journal     int64  // number of the journal that index belongs to
 }
 
-func newAccount(m *Meter, id string) *Account {
-	return &Account{m: m, id: id, counters: map[counterKey]*counter{}}
-}
-
 // configure takes over what the row says. A new period voids the slice of the old one.
 func (a *Account) configure(row *nodeapi.Subscriber) {
-	a.speed[Up].set(row.SpeedUp)
-	a.speed[Down].set(row.SpeedDown)
+	a.limits[Up].set(row.SpeedUp)
+	a.limits[Down].set(row.SpeedDown)
 	if a.metered.Load() == row.Metered && a.period.Load() == row.Period {
 		return
 	}

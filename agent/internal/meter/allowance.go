@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,20 @@ type slice struct {
 	acked   unit.Bytes // newest statement that the panel has
 }
 
+// purse is the quota side of an account.
+type purse struct {
+	leaser  Leaser
+	disk    *disk
+	book    *book
+	id      string
+	metered atomic.Bool
+	period  atomic.Int64
+	slice   atomic.Pointer[slice] // nil until the first grant or byte of a metered subscriber
+
+	mu    sync.Mutex         // of the whole account
+	early *nodeapi.Allowance // of a period that the row has not reached yet
+}
+
 // Budget is bytes taken from a slice. It must be returned, whether they passed or not.
 type Budget struct {
 	N int64
@@ -52,7 +67,7 @@ type Budget struct {
 
 // Take takes up to n bytes that may pass now. For a subscriber without a quota that is all of them; a result of zero
 // means that nothing is left at this moment.
-func (a *Account) Take(n int64) Budget {
+func (a *purse) Take(n int64) Budget {
 	if !a.metered.Load() {
 		return Budget{N: n}
 	}
@@ -86,7 +101,7 @@ func (s *slice) take(n int64, whole bool) int64 {
 }
 
 // Return ends what Take began: it gives back what did not pass. Every budget must be returned, also with nothing unused.
-func (a *Account) Return(b Budget, unused int64) {
+func (a *purse) Return(b Budget, unused int64) {
 	if b.s == nil {
 		return
 	}
@@ -100,7 +115,7 @@ func (a *Account) Return(b Budget, unused int64) {
 }
 
 // takeSlow reserves the next step and takes from it.
-func (a *Account) takeSlow(n int64) Budget {
+func (a *purse) takeSlow(n int64) Budget {
 	a.mu.Lock()
 	s := a.sliceLocked()
 	a.reserve(s, n)
@@ -108,12 +123,12 @@ func (a *Account) takeSlow(n int64) Budget {
 	ask := a.wantMore(s)
 	a.mu.Unlock()
 	if ask {
-		a.m.leaser.WantLease(a.id)
+		a.leaser.WantLease(a.id)
 	}
 	return Budget{got, s}
 }
 
-func (a *Account) sliceLocked() *slice {
+func (a *purse) sliceLocked() *slice {
 	s := a.slice.Load()
 	if s == nil {
 		s = &slice{period: a.period.Load(), changed: make(chan struct{})}
@@ -124,7 +139,7 @@ func (a *Account) sliceLocked() *slice {
 
 // reserve writes the next step as spent, then lets it pass. When the journal cannot be written, the step passes all the
 // same: a full disk is a fault of the node's, and stopping every customer for it would be a second one.
-func (a *Account) reserve(s *slice, n int64) {
+func (a *purse) reserve(s *slice, n int64) {
 	room := s.granted - s.reserved
 	if room <= 0 || s.left.Load() >= n {
 		return
@@ -132,14 +147,14 @@ func (a *Account) reserve(s *slice, n int64) {
 	step := min(max(room/stepOf, stepMin), stepMax)
 	step = min(max(step, unit.Bytes(n)), room)
 	s.reserved += step
-	a.m.journalSlice(a.id, s)
+	a.disk.journalSlice(a.id, s)
 	s.left.Add(int64(step))
 }
 
 // wantMore reports whether the leaser is to be asked: less than half is left of what was there at the last grant.
-func (a *Account) wantMore(s *slice) bool {
+func (a *purse) wantMore(s *slice) bool {
 	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
-	if s.exhausted || a.m.leaser == nil || rest > 0 && rest >= s.size/2 || time.Since(s.asked) < askAgain {
+	if s.exhausted || a.leaser == nil || rest > 0 && rest >= s.size/2 || time.Since(s.asked) < askAgain {
 		return false
 	}
 	s.asked = time.Now()
@@ -148,7 +163,7 @@ func (a *Account) wantMore(s *slice) bool {
 
 // Wait takes up to n bytes, waiting for the panel to grant more for at most limit. It returns flow.ErrQuota when nothing
 // came or nothing more will come, and flow.ErrCut when stop closes.
-func (a *Account) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budget, error) {
+func (a *purse) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budget, error) {
 	deadline, again := time.NewTimer(limit), time.NewTicker(askAgain)
 	defer deadline.Stop()
 	defer again.Stop()
@@ -178,14 +193,14 @@ func (a *Account) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budg
 }
 
 // over reports whether s is spent and nothing more will be granted.
-func (a *Account) over(s *slice) bool {
+func (a *purse) over(s *slice) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return s.exhausted && s.reserved >= s.granted && s.out.Load() <= 0 && s.left.Load() <= 0 && a.slice.Load() == s
 }
 
 // watch announces a waiting flow and returns the channel that closes when there may be more.
-func (a *Account) watch() (<-chan struct{}, *slice) {
+func (a *purse) watch() (<-chan struct{}, *slice) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.slice.Load()
@@ -206,7 +221,7 @@ func (s *slice) broadcast() {
 }
 
 // grant takes an allowance in. It reports whether the subscriber has nothing left and will get nothing more.
-func (a *Account) grant(al nodeapi.Allowance) bool {
+func (a *purse) grant(al nodeapi.Allowance) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if al.Period > a.period.Load() {
@@ -219,25 +234,25 @@ func (a *Account) grant(al nodeapi.Allowance) bool {
 	return a.grantLocked(al)
 }
 
-func (a *Account) grantLocked(al nodeapi.Allowance) bool {
+func (a *purse) grantLocked(al nodeapi.Allowance) bool {
 	fresh := a.slice.Load() == nil
 	s := a.sliceLocked()
 	if al.Granted < s.granted {
 		return false // an answer that was overtaken
 	}
-	if fresh && a.m.distrust {
+	if fresh && a.book.distrust {
 		s.reserved, s.sealed = al.Granted, al.Granted
 	}
 	s.granted, s.exhausted = al.Granted, al.Exhausted
 	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
 	s.size, s.asked = rest, time.Time{}
-	a.m.journalSlice(a.id, s)
+	a.disk.journalSlice(a.id, s)
 	s.broadcast()
 	return s.exhausted && rest <= 0
 }
 
 // confirmed notes what the panel has of the slice.
-func (a *Account) confirmed(u nodeapi.SliceUse) {
+func (a *purse) confirmed(u nodeapi.SliceUse) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if s := a.slice.Load(); s != nil && s.period == u.Period {
@@ -245,7 +260,7 @@ func (a *Account) confirmed(u nodeapi.SliceUse) {
 	}
 }
 
-func (a *Account) use() nodeapi.SliceUse {
+func (a *purse) use() nodeapi.SliceUse {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	u := nodeapi.SliceUse{Subscriber: a.id, Period: a.period.Load()}
@@ -255,11 +270,32 @@ func (a *Account) use() nodeapi.SliceUse {
 	return u
 }
 
-func (a *Account) used() (used, granted unit.Bytes) {
+func (a *purse) used() (used, granted unit.Bytes) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if s := a.slice.Load(); s != nil {
 		return s.reserved - unit.Bytes(s.left.Load()), s.granted
 	}
 	return 0, 0
+}
+
+// state appends the slice of a.
+func (a *purse) state(b []byte) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.slice.Load()
+	if s == nil || s.granted == 0 && s.reserved == 0 {
+		return b
+	}
+	return appendSlice(b, a.id, s.period, s.granted, s.reserved, s.exhausted)
+}
+
+// settle gives the reserved rest back and appends the slice.
+func (a *purse) settle(b []byte) []byte {
+	a.mu.Lock()
+	if s := a.slice.Load(); s != nil {
+		s.reserved -= unit.Bytes(s.left.Swap(0))
+	}
+	a.mu.Unlock()
+	return a.state(b)
 }

@@ -309,7 +309,7 @@ func TestLostSlicesAreSpent(t *testing.T) {
 	r := row(true, 1)
 	m.Grant(allowance(r, 1000))
 	crash(m)
-	if err := writeFile(m.journalPath(m.Epoch()), []byte("rubbish")); err != nil {
+	if err := writeFile(m.disk.journalPath(m.Epoch()), []byte("rubbish")); err != nil {
 		t.Fatal(err)
 	}
 	m = openMeter(t, dir, nil)

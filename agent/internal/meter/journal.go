@@ -37,7 +37,7 @@ type journal struct {
 	mu      sync.Mutex
 	f       *os.File
 	size    int64
-	number  int64  // under the meter's sealMu: indexes of another number must be declared anew
+	number  int64  // under the disk's lock: indexes of another number must be declared anew
 	nextKey uint64 // likewise; never used twice
 	pending []byte // while a rewrite is under way: operations that came meanwhile
 	rewrite bool

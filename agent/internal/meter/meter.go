@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,38 +43,14 @@ const (
 	stretchAfter = 64 // unsent reports; from there on, intervals grow with the backlog
 )
 
-// progress is where the numbering stands.
-type progress struct {
-	from      time.Time // start of the open interval
-	seq       int64     // its number
-	headerDue bool      // the journal does not know of this interval yet
-	epochDue  bool      // the epoch is not on the disk yet
-	leftovers []string  // journals of earlier runs that are not in the spool yet
-}
-
 // Meter counts. All methods are safe for concurrent use.
 type Meter struct {
-	dir      string
-	log      *slog.Logger
-	leaser   Leaser
+	disk     *disk
+	book     *book
 	interval atomic.Int64
-	epoch    int64
-	journal  *journal
-	spool    *spool
-	faults   faults
-
-	mu       sync.RWMutex
-	accounts map[string]*Account
-	distrust bool // slices of before are lost: what turns out to have been granted is taken for spent
-
-	recMu    sync.Mutex
-	sessions []nodeapi.SessionRecord
-
-	sealMu sync.Mutex // one sealing or journal write at a time; guards progress
-	at     progress
-	seals  chan chan error
-	stop   context.CancelFunc
-	done   chan struct{}
+	seals    chan chan error
+	stop     context.CancelFunc
+	done     chan struct{}
 }
 
 // Open reads what an earlier run left in cfg.Dir and begins a new epoch. It fails only when the folder cannot be used at
@@ -90,12 +65,11 @@ func Open(cfg Config) (*Meter, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &Meter{
-		dir: cfg.Dir, log: log, leaser: cfg.Leaser, accounts: map[string]*Account{}, seals: make(chan chan error),
-		faults: faults{log: log}, journal: &journal{}, at: progress{from: time.Now(), seq: 1},
-	}
+	d := &disk{dir: cfg.Dir, log: log, faults: faults{log: log}, journal: &journal{}, at: progress{from: time.Now(), seq: 1}}
+	d.book = &book{leaser: cfg.Leaser, disk: d, accounts: map[string]*Account{}}
+	m := &Meter{disk: d, book: d.book, seals: make(chan chan error)}
 	m.SetInterval(cfg.Interval)
-	return m, m.recover()
+	return m, d.recover()
 }
 
 // Start begins to journal and to close reports.
@@ -111,9 +85,9 @@ func (m *Meter) Close() error {
 		m.stop()
 		<-m.done
 	}
-	m.sealMu.Lock()
-	defer m.sealMu.Unlock()
-	return errors.Join(m.seal(), m.writeJournal(), m.closeJournal())
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	return errors.Join(m.disk.seal(), m.disk.writeJournal(), m.disk.closeJournal())
 }
 
 func (m *Meter) run(ctx context.Context) {
@@ -125,17 +99,17 @@ func (m *Meter) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			m.sealMu.Lock()
-			if time.Since(m.at.from) >= m.currentInterval() {
-				_ = m.seal() // told by faults
+			m.disk.mu.Lock()
+			if time.Since(m.disk.at.from) >= m.currentInterval() {
+				_ = m.disk.seal() // told by faults
 			} else {
-				_ = m.writeJournal()
+				_ = m.disk.writeJournal()
 			}
-			m.sealMu.Unlock()
+			m.disk.mu.Unlock()
 		case reply := <-m.seals:
-			m.sealMu.Lock()
-			reply <- m.seal()
-			m.sealMu.Unlock()
+			m.disk.mu.Lock()
+			reply <- m.disk.seal()
+			m.disk.mu.Unlock()
 		}
 	}
 }
@@ -162,35 +136,35 @@ func (m *Meter) SetInterval(d time.Duration) {
 // reports behind, not hundreds of thousands.
 func (m *Meter) currentInterval() time.Duration {
 	d := time.Duration(m.interval.Load())
-	if n := m.spool.len(); n > stretchAfter {
+	if n := m.disk.spool.len(); n > stretchAfter {
 		d = max(d, min(maxInterval, d*time.Duration(1+n/stretchAfter)))
 	}
 	return d
 }
 
 // Epoch is this run's number in reports: larger than that of every run before.
-func (m *Meter) Epoch() int64 { return m.epoch }
+func (m *Meter) Epoch() int64 { return m.disk.epoch }
 
 // Pending is how many reports the panel has not acknowledged.
-func (m *Meter) Pending() int { return m.spool.len() }
+func (m *Meter) Pending() int { return m.disk.spool.len() }
 
 // Fault says what is wrong with storage; empty when nothing is.
-func (m *Meter) Fault() string { return m.faults.String() }
+func (m *Meter) Fault() string { return m.disk.faults.String() }
 
 // Ready receives a value after a report was sealed.
-func (m *Meter) Ready() <-chan struct{} { return m.spool.ready }
+func (m *Meter) Ready() <-chan struct{} { return m.disk.spool.ready }
 
 // Next returns the oldest report that waits; false when none does.
-func (m *Meter) Next() (nodeapi.Report, bool) { return m.spool.next(&m.faults) }
+func (m *Meter) Next() (nodeapi.Report, bool) { return m.disk.spool.next(&m.disk.faults) }
 
 // Ack deletes an acknowledged report. Unknown numbers are ignored: it was deleted before.
 func (m *Meter) Ack(epoch, seq int64) error {
-	r, ok, err := m.spool.ack(epoch, seq)
+	r, ok, err := m.disk.spool.ack(epoch, seq)
 	if !ok || err != nil {
 		return err
 	}
 	for _, s := range r.Slices {
-		if a := m.find(s.Subscriber); a != nil {
+		if a := m.book.find(s.Subscriber); a != nil {
 			a.confirmed(s)
 		}
 	}
@@ -200,39 +174,28 @@ func (m *Meter) Ack(epoch, seq int64) error {
 // Record takes a session's opening or end into the next report. A session that ends in the interval it began in is
 // told once.
 func (m *Meter) Record(r nodeapi.SessionRecord) {
-	m.recMu.Lock()
-	defer m.recMu.Unlock()
-	if len(m.sessions) >= maxHeldSessions {
-		m.sessions = m.sessions[len(m.sessions)/2:]
-		m.faults.set("sessions", "too many session records wait for the disk; old ones were dropped")
+	if !m.disk.records.add(r) {
+		m.disk.faults.set("sessions", "too many session records wait for the disk; old ones were dropped")
 	}
-	m.sessions = append(m.sessions, r)
 }
 
 // Account returns the account of a subscriber, set to what its row says, and holds it until Release.
 func (m *Meter) Account(row *nodeapi.Subscriber) *Account {
-	m.mu.Lock()
-	a := m.accounts[row.ID]
-	if a == nil {
-		a = newAccount(m, row.ID)
-		m.accounts[row.ID] = a
-	}
-	a.holders.Add(1)
-	m.mu.Unlock()
+	a := m.book.hold(row.ID)
 	a.configure(row)
 	return a
 }
 
 // Update brings a changed row to its account, if it has one.
 func (m *Meter) Update(row *nodeapi.Subscriber) {
-	if a := m.find(row.ID); a != nil {
+	if a := m.book.find(row.ID); a != nil {
 		a.configure(row)
 	}
 }
 
 // Forget drops the slice of a subscriber that is gone. Its counts are still reported.
 func (m *Meter) Forget(subscriber string) {
-	if a := m.find(subscriber); a != nil {
+	if a := m.book.find(subscriber); a != nil {
 		a.forget()
 	}
 }
@@ -240,15 +203,7 @@ func (m *Meter) Forget(subscriber string) {
 // Grant takes allowances in and returns the subscribers for whom nothing is left and nothing more will come.
 func (m *Meter) Grant(allowances []nodeapi.Allowance) (limited []string) {
 	for _, al := range allowances {
-		m.mu.Lock()
-		a := m.accounts[al.Subscriber]
-		if a == nil {
-			a = newAccount(m, al.Subscriber)
-			a.period.Store(al.Period)
-			a.metered.Store(true)
-			m.accounts[al.Subscriber] = a
-		}
-		m.mu.Unlock()
+		a := m.book.openGranted(al)
 		if a.grant(al) {
 			limited = append(limited, al.Subscriber)
 		}
@@ -261,7 +216,7 @@ func (m *Meter) Grant(allowances []nodeapi.Allowance) (limited []string) {
 func (m *Meter) Slices(subscribers ...string) []nodeapi.SliceUse {
 	var out []nodeapi.SliceUse
 	for _, id := range subscribers {
-		if a := m.find(id); a != nil && a.metered.Load() {
+		if a := m.book.find(id); a != nil && a.metered.Load() {
 			out = append(out, a.use())
 		}
 	}
@@ -270,24 +225,8 @@ func (m *Meter) Slices(subscribers ...string) []nodeapi.SliceUse {
 
 // Used is how many bytes of the present period's slice have passed or are lost, and how many were granted.
 func (m *Meter) Used(subscriber string) (used, granted unit.Bytes) {
-	if a := m.find(subscriber); a != nil {
+	if a := m.book.find(subscriber); a != nil {
 		return a.used()
 	}
 	return 0, 0
-}
-
-func (m *Meter) find(id string) *Account {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.accounts[id]
-}
-
-func (m *Meter) all() []*Account {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	out := make([]*Account, 0, len(m.accounts))
-	for _, a := range m.accounts {
-		out = append(out, a)
-	}
-	return out
 }

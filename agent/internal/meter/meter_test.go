@@ -31,7 +31,7 @@ func openMeter(t testing.TB, dir string, l Leaser) *Meter {
 }
 
 // crash leaves a meter as SIGKILL would: its files are closed by the system and nothing is written any more.
-func crash(m *Meter) { _ = m.journal.close() }
+func crash(m *Meter) { _ = m.disk.journal.close() }
 
 func row(metered bool, period int64) *nodeapi.Subscriber {
 	return &nodeapi.Subscriber{ID: id.New(id.Subscriber), Enabled: true, Metered: metered, Period: period}
@@ -39,18 +39,18 @@ func row(metered bool, period int64) *nodeapi.Subscriber {
 
 func (m *Meter) tick(t testing.TB) {
 	t.Helper()
-	m.sealMu.Lock()
-	defer m.sealMu.Unlock()
-	if err := m.writeJournal(); err != nil {
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	if err := m.disk.writeJournal(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (m *Meter) sealNow(t testing.TB) {
 	t.Helper()
-	m.sealMu.Lock()
-	defer m.sealMu.Unlock()
-	if err := m.seal(); err != nil {
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	if err := m.disk.seal(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -122,8 +122,8 @@ func TestReportEqualsBytes(t *testing.T) {
 	for range 3 {
 		m.sealNow(t)
 	}
-	if len(m.accounts) != 0 {
-		t.Errorf("%d accounts kept for nobody", len(m.accounts))
+	if len(m.book.accounts) != 0 {
+		t.Errorf("%d accounts kept for nobody", len(m.book.accounts))
 	}
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestTornJournal(t *testing.T) {
 		m.tick(t)
 	}
 	crash(m)
-	path := m.journalPath(m.Epoch())
+	path := m.disk.journalPath(m.Epoch())
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestCorruptReportIsSetAside(t *testing.T) {
 		tap.Add(Up, 1)
 		m.sealNow(t)
 	}
-	bad := m.spool.path(m.spool.entries[1])
+	bad := m.disk.spool.path(m.disk.spool.entries[1])
 	b, err := os.ReadFile(bad)
 	if err != nil {
 		t.Fatal(err)
@@ -298,21 +298,21 @@ func TestStorageThatFailsForAWhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := m.journal.f
-	m.journal.f = readOnly
+	good := m.disk.journal.f
+	m.disk.journal.f = readOnly
 	m.Record(nodeapi.SessionRecord{ID: "s"})
 	for range 3 {
 		tap.Add(Up, 1)
-		m.sealMu.Lock()
-		if m.seal() == nil {
+		m.disk.mu.Lock()
+		if m.disk.seal() == nil {
 			t.Error("sealed without a spool")
 		}
-		m.sealMu.Unlock()
+		m.disk.mu.Unlock()
 	}
 	if f := m.Fault(); !strings.Contains(f, "spool") || !strings.Contains(f, "journal") {
 		t.Errorf("fault %q", f)
 	}
-	m.journal.f = good
+	m.disk.journal.f = good
 	if err := errors.Join(readOnly.Close(), os.Rename(away, filepath.Join(dir, spoolDir))); err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestCrashInsideASealing(t *testing.T) {
 			taps[i].Add(Up, 1)
 		}
 		m.tick(t)
-		journal, err := os.ReadFile(m.journalPath(m.Epoch()))
+		journal, err := os.ReadFile(m.disk.journalPath(m.Epoch()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -350,11 +350,11 @@ func TestCrashInsideASealing(t *testing.T) {
 		if m.Pending() != 2 {
 			t.Fatalf("%d reports", m.Pending())
 		}
-		if err := os.WriteFile(m.journalPath(m.Epoch()), journal, 0o600); err != nil {
+		if err := os.WriteFile(m.disk.journalPath(m.Epoch()), journal, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if !first { // killed between the two renames: the later report has its name, the first has not
-			if err := os.Remove(m.spool.path(m.spool.entries[0])); err != nil {
+			if err := os.Remove(m.disk.spool.path(m.disk.spool.entries[0])); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -436,13 +436,13 @@ func TestBacklogStretchesIntervals(t *testing.T) {
 	if d := m.currentInterval(); d != time.Second {
 		t.Errorf("%s without a backlog", d)
 	}
-	m.spool.entries = make([]entry, 10*stretchAfter)
+	m.disk.spool.entries = make([]entry, 10*stretchAfter)
 	if d := m.currentInterval(); d != 11*time.Second {
-		t.Errorf("%s with %d waiting", d, len(m.spool.entries))
+		t.Errorf("%s with %d waiting", d, len(m.disk.spool.entries))
 	}
-	m.spool.entries = make([]entry, 100_000)
+	m.disk.spool.entries = make([]entry, 100_000)
 	if d := m.currentInterval(); d != maxInterval {
-		t.Errorf("%s with %d waiting", d, len(m.spool.entries))
+		t.Errorf("%s with %d waiting", d, len(m.disk.spool.entries))
 	}
 	crash(m)
 }

@@ -15,43 +15,43 @@ const journalPrefix = "journal-"
 
 // recover takes over from earlier runs: it chooses the epoch, brings back the slices, and turns journals that were never
 // sealed into reports.
-func (m *Meter) recover() error {
+func (d *disk) recover() error {
 	var err error
-	if m.spool, err = openSpool(m.dir); err != nil {
+	if d.spool, err = openSpool(d.dir); err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(m.dir, epochFile+tempSuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		m.log.Warn("old temporary file stays", "error", err)
+	if err := os.Remove(filepath.Join(d.dir, epochFile+tempSuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("old temporary file stays", "error", err)
 	}
-	stored := m.loadEpoch()
-	epochs, err := m.journals()
+	stored := d.loadEpoch()
+	epochs, err := d.journals()
 	if err != nil {
 		return err
 	}
 	known := stored
-	if n := len(m.spool.entries); n > 0 {
-		known = max(known, m.spool.entries[n-1].epoch)
+	if n := len(d.spool.entries); n > 0 {
+		known = max(known, d.spool.entries[n-1].epoch)
 	}
 	if n := len(epochs); n > 0 {
 		known = max(known, epochs[n-1])
 	}
 	// Never from the clock alone: it may step back. Never from the disk alone: it may be new.
-	m.epoch = max(known+1, time.Now().Unix())
-	m.at.epochDue = true
-	_ = m.faults.note("epoch", m.saveEpoch())
-	m.distrust = m.distrust || stored > 0 && (len(epochs) == 0 || epochs[len(epochs)-1] < stored)
+	d.epoch = max(known+1, time.Now().Unix())
+	d.at.epochDue = true
+	_ = d.faults.note("epoch", d.saveEpoch())
+	d.book.distrust = d.book.distrust || stored > 0 && (len(epochs) == 0 || epochs[len(epochs)-1] < stored)
 	for _, e := range epochs {
-		m.inherit(m.journalPath(e))
+		d.inherit(d.journalPath(e))
 	}
-	if err := m.rewriteJournal(); err == nil {
-		m.sealLeftovers()
+	if err := d.rewriteJournal(); err == nil {
+		d.sealLeftovers()
 	}
 	return nil
 }
 
 // journals lists the epochs of the journals that are there, oldest first.
-func (m *Meter) journals() ([]int64, error) {
-	files, err := os.ReadDir(m.dir)
+func (d *disk) journals() ([]int64, error) {
+	files, err := os.ReadDir(d.dir)
 	if err != nil {
 		return nil, fmt.Errorf("open meter: %w", err)
 	}
@@ -65,7 +65,7 @@ func (m *Meter) journals() ([]int64, error) {
 		if err == nil {
 			out = append(out, e)
 		} else if strings.HasSuffix(rest, tempSuffix) {
-			_ = os.Remove(filepath.Join(m.dir, f.Name())) // never finished; the next start tries again
+			_ = os.Remove(filepath.Join(d.dir, f.Name())) // never finished; the next start tries again
 		}
 	}
 	slices.Sort(out)
@@ -73,27 +73,23 @@ func (m *Meter) journals() ([]int64, error) {
 }
 
 // inherit brings the slices of an older journal back and notes that it is to be sealed.
-func (m *Meter) inherit(path string) {
+func (d *disk) inherit(path string) {
 	l, _, damage, err := readJournal(path)
 	if err != nil {
 		damage, l = err, &ledger{}
 	}
 	if damage != nil {
-		m.faults.set(filepath.Base(path), fmt.Sprintf("its end could not be read and was left out: %v", damage))
+		d.faults.set(filepath.Base(path), fmt.Sprintf("its end could not be read and was left out: %v", damage))
 	}
 	if l.epoch == 0 {
-		m.distrust = true
-		if err := aside(m.dir, path); err != nil {
-			m.log.Error("damaged journal stays", "path", path, "error", err)
+		d.book.distrust = true
+		if err := aside(d.dir, path); err != nil {
+			d.log.Error("damaged journal stays", "path", path, "error", err)
 		}
 		return
 	}
 	for id, s := range l.slices {
-		a := m.accounts[id]
-		if a == nil {
-			a = newAccount(m, id)
-			m.accounts[id] = a
-		}
+		a := d.book.open(id)
 		a.metered.Store(true)
 		a.period.Store(s.period)
 		a.slice.Store(&slice{
@@ -101,41 +97,41 @@ func (m *Meter) inherit(path string) {
 			sealed: s.reserved, stated: s.reserved, changed: make(chan struct{}),
 		})
 	}
-	m.at.leftovers = append(m.at.leftovers, path)
+	d.at.leftovers = append(d.at.leftovers, path)
 }
 
 // sealLeftovers puts what older journals hold into the spool and deletes them. What fails is tried again at the next
 // sealing. A journal goes only when the present one, with its slices, is on the disk.
-func (m *Meter) sealLeftovers() {
-	if m.journal.length() == 0 {
+func (d *disk) sealLeftovers() {
+	if d.journal.length() == 0 {
 		return
 	}
 	var keep []string
-	for _, path := range m.at.leftovers {
-		if err := m.faults.note("spool", m.sealLeftover(path)); err != nil {
+	for _, path := range d.at.leftovers {
+		if err := d.faults.note("spool", d.sealLeftover(path)); err != nil {
 			keep = append(keep, path)
 		}
 	}
-	m.at.leftovers = keep
+	d.at.leftovers = keep
 }
 
-func (m *Meter) sealLeftover(path string) error {
+func (d *disk) sealLeftover(path string) error {
 	l, _, damage, err := readJournal(path)
 	if err != nil {
 		return fmt.Errorf("read old journal: %w", err)
 	}
 	r := l.report()
 	first := entry{r.Epoch, r.Seq}
-	if !m.spool.has(first) && (len(r.Usage) > 0 || r.Unclean && len(r.Slices) > 0) {
-		if err := m.spool.discardFrom(first); err != nil {
+	if !d.spool.has(first) && (len(r.Usage) > 0 || r.Unclean && len(r.Slices) > 0) {
+		if err := d.spool.discardFrom(first); err != nil {
 			return err
 		}
-		if err := m.spool.put(split(r, r.Seq)); err != nil {
+		if err := d.spool.put(split(r, r.Seq)); err != nil {
 			return err
 		}
 	}
 	if damage != nil {
-		return aside(m.dir, path)
+		return aside(d.dir, path)
 	}
 	return os.Remove(path)
 }
@@ -160,8 +156,8 @@ func (s *spool) discardFrom(first entry) error {
 }
 
 // loadEpoch returns the newest epoch that was begun here; 0 when none is known.
-func (m *Meter) loadEpoch() int64 {
-	path := filepath.Join(m.dir, epochFile)
+func (d *disk) loadEpoch() int64 {
+	path := filepath.Join(d.dir, epochFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0
@@ -171,22 +167,22 @@ func (m *Meter) loadEpoch() int64 {
 		e, err = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	}
 	if err != nil || e < 0 {
-		m.faults.set("epoch file", fmt.Sprintf("was damaged and set aside: %v", err))
-		m.distrust = true
-		_ = aside(m.dir, path) // it is written anew in any case
+		d.faults.set("epoch file", fmt.Sprintf("was damaged and set aside: %v", err))
+		d.book.distrust = true
+		_ = aside(d.dir, path) // it is written anew in any case
 		return 0
 	}
 	return e
 }
 
-func (m *Meter) saveEpoch() error {
-	if !m.at.epochDue {
+func (d *disk) saveEpoch() error {
+	if !d.at.epochDue {
 		return nil
 	}
-	if err := writeFile(filepath.Join(m.dir, epochFile), fmt.Appendf(nil, "%d\n", m.epoch)); err != nil {
+	if err := writeFile(filepath.Join(d.dir, epochFile), fmt.Appendf(nil, "%d\n", d.epoch)); err != nil {
 		return fmt.Errorf("store epoch: %w", err)
 	}
-	m.at.epochDue = false
+	d.at.epochDue = false
 	return nil
 }
 

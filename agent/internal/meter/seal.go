@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"culvert/shared/nodeapi"
-	"culvert/shared/unit"
 )
 
 // Bounds of one report, so that its JSON stays under nodeapi.MaxBody; a larger interval becomes several.
@@ -25,43 +24,43 @@ const (
 )
 
 // seal closes the interval: its counts become reports in the spool, and the journal begins the next one. On failure
-// everything stays open and the interval grows. The caller holds sealMu.
-func (m *Meter) seal() error {
-	if err := m.faults.note("epoch", m.saveEpoch()); err != nil {
-		return errors.Join(err, m.writeJournal())
+// everything stays open and the interval grows. The caller holds d.mu.
+func (d *disk) seal() error {
+	if err := d.faults.note("epoch", d.saveEpoch()); err != nil {
+		return errors.Join(err, d.writeJournal())
 	}
-	m.sealLeftovers()
-	whole := nodeapi.Report{Epoch: m.epoch, From: m.at.from.UnixMilli(), To: time.Now().UnixMilli()}
-	accounts := m.all()
+	d.sealLeftovers()
+	whole := nodeapi.Report{Epoch: d.epoch, From: d.at.from.UnixMilli(), To: time.Now().UnixMilli()}
+	accounts := d.book.all()
 	parts := make([][]sealing, len(accounts))
 	for i, a := range accounts {
 		whole.Usage, whole.Slices, parts[i] = a.collect(whole.Usage, whole.Slices)
 	}
-	taken := m.takeSessions()
+	taken := d.records.take()
 	whole.Sessions = mergeSessions(taken)
 	if len(whole.Usage) == 0 && len(whole.Slices) == 0 && len(whole.Sessions) == 0 {
 		for _, a := range accounts {
 			a.sealed(nil)
 		}
-		m.at.from = time.Now()
-		m.dispose(accounts)
+		d.at.from = time.Now()
+		d.book.dispose(accounts)
 		return nil
 	}
 	sortReport(&whole)
-	reports := split(whole, m.at.seq)
-	if err := m.faults.note("spool", m.spool.put(reports)); err != nil {
-		m.giveBackSessions(taken)
-		return errors.Join(err, m.writeJournal())
+	reports := split(whole, d.at.seq)
+	if err := d.faults.note("spool", d.spool.put(reports)); err != nil {
+		d.records.giveBack(taken)
+		return errors.Join(err, d.writeJournal())
 	}
 	for i, a := range accounts {
 		a.sealed(parts[i])
 	}
-	m.at.from, m.at.seq, m.at.headerDue = time.Now(), m.at.seq+int64(len(reports)), true
-	m.dispose(accounts)
-	if m.journal.length() > rewriteAfterSeal {
-		return m.rewriteJournal()
+	d.at.from, d.at.seq, d.at.headerDue = time.Now(), d.at.seq+int64(len(reports)), true
+	d.book.dispose(accounts)
+	if d.journal.length() > rewriteAfterSeal {
+		return d.rewriteJournal()
 	}
-	return m.writeJournal()
+	return d.writeJournal()
 }
 
 // split cuts a report into numbered ones of bounded size. Slices come last: they speak of all usage before them.
@@ -86,20 +85,6 @@ func cut[T any](s []T, n int) (head, rest []T) {
 	return s[:n:n], s[n:]
 }
 
-func (m *Meter) takeSessions() []nodeapi.SessionRecord {
-	m.recMu.Lock()
-	defer m.recMu.Unlock()
-	s := m.sessions
-	m.sessions = nil
-	return s
-}
-
-func (m *Meter) giveBackSessions(s []nodeapi.SessionRecord) {
-	m.recMu.Lock()
-	defer m.recMu.Unlock()
-	m.sessions = append(s, m.sessions...)
-}
-
 // mergeSessions leaves out the opening of a session whose end is told in the same report.
 func mergeSessions(in []nodeapi.SessionRecord) []nodeapi.SessionRecord {
 	ended := map[string]bool{}
@@ -117,96 +102,64 @@ func mergeSessions(in []nodeapi.SessionRecord) []nodeapi.SessionRecord {
 	return out
 }
 
-// dispose drops accounts that nobody uses and that hold nothing.
-func (m *Meter) dispose(accounts []*Account) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range accounts {
-		if m.accounts[a.id] == a && a.disposable() {
-			delete(m.accounts, a.id)
-		}
-	}
-}
-
-func (m *Meter) journalPath(epoch int64) string {
-	return filepath.Join(m.dir, fmt.Sprintf("%s%020d", journalPrefix, epoch))
+func (d *disk) journalPath(epoch int64) string {
+	return filepath.Join(d.dir, fmt.Sprintf("%s%020d", journalPrefix, epoch))
 }
 
 // journalSlice writes a slice's state ahead of its bytes; the caller holds the account's lock. A failure is a fault.
-func (m *Meter) journalSlice(id string, s *slice) {
+func (d *disk) journalSlice(id string, s *slice) {
 	var buf [128]byte
 	ops := appendSlice(buf[:0], id, s.period, s.granted, s.reserved, s.exhausted)
-	_ = m.faults.note("journal", m.journal.append(ops))
+	_ = d.faults.note("journal", d.journal.append(ops))
 }
 
-// writeJournal appends what changed since the last second. The caller holds sealMu.
-func (m *Meter) writeJournal() error {
-	if m.journal.length() == 0 || m.journal.length() > rewriteAlways {
-		return m.rewriteJournal()
+// writeJournal appends what changed since the last second. The caller holds d.mu.
+func (d *disk) writeJournal() error {
+	if d.journal.length() == 0 || d.journal.length() > rewriteAlways {
+		return d.rewriteJournal()
 	}
 	var ops []byte
-	if m.at.headerDue {
-		ops = appendHeader(ops, m.epoch, m.at.seq, m.at.from)
+	if d.at.headerDue {
+		ops = appendHeader(ops, d.epoch, d.at.seq, d.at.from)
 	}
-	for _, a := range m.all() {
-		ops = a.counts(m.journal, ops)
+	for _, a := range d.book.all() {
+		ops = a.counts(d.journal, ops)
 	}
 	if len(ops) == 0 {
 		return nil
 	}
-	err := m.journal.append(appendTime(ops, time.Now()))
+	err := d.journal.append(appendTime(ops, time.Now()))
 	if err == nil {
-		m.at.headerDue = false
-		err = m.journal.sync()
+		d.at.headerDue = false
+		err = d.journal.sync()
 	} else {
-		m.journal.number++ // nothing of it is known to be there
+		d.journal.number++ // nothing of it is known to be there
 	}
-	return m.faults.note("journal", err)
+	return d.faults.note("journal", err)
 }
 
-// rewriteJournal starts a new file with all that the old one says. The caller holds sealMu.
-func (m *Meter) rewriteJournal() error {
-	m.journal.begin()
-	m.journal.number++
-	ops := appendHeader(nil, m.epoch, m.at.seq, m.at.from)
-	for _, a := range m.all() {
-		ops = a.counts(m.journal, a.state(ops))
+// rewriteJournal starts a new file with all that the old one says. The caller holds d.mu.
+func (d *disk) rewriteJournal() error {
+	d.journal.begin()
+	d.journal.number++
+	ops := appendHeader(nil, d.epoch, d.at.seq, d.at.from)
+	for _, a := range d.book.all() {
+		ops = a.counts(d.journal, a.state(ops))
 	}
-	err := m.journal.replace(m.journalPath(m.epoch), appendTime(ops, time.Now()))
+	err := d.journal.replace(d.journalPath(d.epoch), appendTime(ops, time.Now()))
 	if err != nil {
-		m.journal.number++
+		d.journal.number++
 	} else {
-		m.at.headerDue = false
+		d.at.headerDue = false
 	}
-	return m.faults.note("journal", err)
+	return d.faults.note("journal", err)
 }
 
 // closeJournal marks a clean stop: slices are spent exactly as far as bytes passed.
-func (m *Meter) closeJournal() error {
+func (d *disk) closeJournal() error {
 	var ops []byte
-	for _, a := range m.all() {
+	for _, a := range d.book.all() {
 		ops = a.settle(ops)
 	}
-	return errors.Join(m.faults.note("journal", m.journal.append(append(ops, opClosed))), m.journal.close())
-}
-
-// state appends the slice of a.
-func (a *Account) state(b []byte) []byte {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s := a.slice.Load()
-	if s == nil || s.granted == 0 && s.reserved == 0 {
-		return b
-	}
-	return appendSlice(b, a.id, s.period, s.granted, s.reserved, s.exhausted)
-}
-
-// settle gives the reserved rest back and appends the slice.
-func (a *Account) settle(b []byte) []byte {
-	a.mu.Lock()
-	if s := a.slice.Load(); s != nil {
-		s.reserved -= unit.Bytes(s.left.Swap(0))
-	}
-	a.mu.Unlock()
-	return a.state(b)
+	return errors.Join(d.faults.note("journal", d.journal.append(append(ops, opClosed))), d.journal.close())
 }

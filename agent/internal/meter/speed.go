@@ -30,6 +30,9 @@ const (
 // pacer is one direction's speed limit, shared by all connections of a subscriber. nil inside means no limit.
 type pacer struct{ limit atomic.Pointer[rate.Limiter] }
 
+// limits are both directions' speed limits.
+type limits [2]pacer
+
 func (p *pacer) set(r unit.BitRate) {
 	bytes := int64(r.PerSecond())
 	if r <= 0 || bytes <= 0 {
@@ -61,7 +64,7 @@ func (a *Account) Chunk(d Direction) int64 {
 	if a.metered.Load() {
 		n = meteredStep
 	}
-	if l := a.speed[d].limit.Load(); l != nil {
+	if l := a.limits[d].limit.Load(); l != nil {
 		n = min(n, max(minChunk, int64(l.Limit())/8))
 	}
 	return n
@@ -69,8 +72,8 @@ func (a *Account) Chunk(d Direction) int64 {
 
 // Pace waits until the subscriber's speed allows n bytes that were moved. It ends early, with flow.ErrCut, when stop
 // closes.
-func (a *Account) Pace(d Direction, n int64, stop <-chan struct{}) error {
-	l := a.speed[d].limit.Load()
+func (s *limits) Pace(d Direction, n int64, stop <-chan struct{}) error {
+	l := s[d].limit.Load()
 	if l == nil {
 		return nil
 	}
@@ -94,7 +97,7 @@ func (a *Account) Pace(d Direction, n int64, stop <-chan struct{}) error {
 }
 
 // Allow reports whether a datagram of n bytes may pass at once; one that may not is to be dropped.
-func (a *Account) Allow(d Direction, n int) bool {
-	l := a.speed[d].limit.Load()
+func (s *limits) Allow(d Direction, n int) bool {
+	l := s[d].limit.Load()
 	return l == nil || l.AllowN(time.Now(), n)
 }
