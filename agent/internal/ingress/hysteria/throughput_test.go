@@ -13,6 +13,8 @@ import (
 
 	hyclient "github.com/apernet/hysteria/core/v2/client"
 	"github.com/apernet/hysteria/core/v2/server"
+
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 const (
@@ -20,15 +22,16 @@ const (
 	benchRounds = 7         // pairs of runs; the median pair counts, because the machine is shared
 )
 
-// BenchmarkAgainstBareServer moves the same bytes with the same client through a bare core/v2 server and through ours,
-// in turns, and reports the ratios: throughput (higher is better) and CPU time for a byte (lower is better). Client,
+// BenchmarkAgainstBareServer moves the same bytes with the same client through a bare core/v2 server and through our
+// ingress on the real engine, in turns, and reports the ratios: throughput (higher is better) and CPU time for a byte (lower is better). Client,
 // server and target share the process, so the CPU figure is the sum of all three.
 func BenchmarkAgainstBareServer(b *testing.B) {
 	for _, dir := range []string{"down", "up"} {
 		for _, streams := range []int{1, 8} {
 			b.Run(fmt.Sprintf("%s/streams=%d", dir, streams), func(b *testing.B) {
 				target := bulkTarget(b)
-				ours := newRig(b, `{}`).connect(b, "user-bench")
+				u := ingresstest.NewUser("ann")
+				ours := ingresstest.NewWorld(b, harness(`{}`), u).Connect(u).(device).Client
 				bare := bareServer(b)
 				move(b, bare, target, dir, streams, benchBytes/8) // warm up
 				move(b, ours, target, dir, streams, benchBytes/8)
