@@ -131,7 +131,7 @@ func HashState(s Sections, rows int, mixed [32]byte) string {
 	}
 	h := sha256.New()
 	h.Write(b)
-	fmt.Fprintf(h, "|%d|", rows)
+	h.Write(fmt.Appendf(nil, "|%d|", rows))
 	h.Write(mixed[:])
 	return hex.EncodeToString(h.Sum(nil))
 }

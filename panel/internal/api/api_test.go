@@ -150,8 +150,10 @@ func TestFromSignInToSubscriber(t *testing.T) {
 	auth := w.signIn(t, w.Reseller(t, "acme"), "acme", "ann")
 	key := w.key(t, auth)
 	w.want(t, 201, call{method: "POST", path: "/plans", auth: key, body: map[string]any{"name": "gold", "traffic_limit": 1 << 30, "protocols": []string{"socks5"}}})
-	create := call{method: "POST", path: "/subscribers", auth: key, body: map[string]any{"name": "bob", "plan": "gold", "email": "bob@example.com"},
-		header: map[string]string{"Idempotency-Key": "order-1"}}
+	create := call{
+		method: "POST", path: "/subscribers", auth: key, body: map[string]any{"name": "bob", "plan": "gold", "email": "bob@example.com"},
+		header: map[string]string{"Idempotency-Key": "order-1"},
+	}
 	first := w.want(t, 201, create)
 	again := w.want(t, 201, create)
 	if first.body["id"] != again.body["id"] || again.header.Get("Idempotency-Replayed") != "true" {

@@ -138,8 +138,10 @@ func TestActingForATenant(t *testing.T) {
 		"reseller for its parent": {ann, w.Operator.Tenant, 404},
 		"nonsense":                {ann, "tnt_x", 404},
 	} {
-		r := w.do(t, call{method: "POST", path: "/plans", auth: c.auth, body: map[string]any{"name": "p" + name[:3] + name[len(name)-3:]},
-			header: map[string]string{api.HeaderTenant: c.tenant}})
+		r := w.do(t, call{
+			method: "POST", path: "/plans", auth: c.auth, body: map[string]any{"name": "p" + name[:3] + name[len(name)-3:]},
+			header: map[string]string{api.HeaderTenant: c.tenant},
+		})
 		if r.status != c.status {
 			t.Errorf("%s: %d, want %d: %s", name, r.status, c.status, r.raw)
 		}

@@ -44,7 +44,7 @@ func (c *clock) until(ctx context.Context, what string, task func(context.Contex
 	for ctx.Err() == nil {
 		n, err := task(ctx)
 		if err != nil {
-			c.log.WarnContext(ctx, "clock: "+what, "error", err)
+			c.log.WarnContext(ctx, "clock: task failed", "task", what, "error", err)
 		}
 		if err != nil || n == 0 {
 			return
@@ -68,7 +68,7 @@ func (c *clock) tidy(ctx context.Context) {
 			return err
 		})
 		if err != nil && ctx.Err() == nil {
-			c.log.WarnContext(ctx, "clock: "+s.what, "error", err)
+			c.log.WarnContext(ctx, "clock: task failed", "task", s.what, "error", err)
 		}
 	}
 	if _, err := outbox.Sweep(ctx, c.s.DB); err != nil && ctx.Err() == nil {

@@ -266,6 +266,7 @@ func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret
 		return nil, &KeyError{refusal, errs.New(errs.Denied, "address %s may not use this key", address)}
 	case KeyOwnerSuspended:
 		return nil, &KeyError{refusal, errs.New(errs.Unauthorized, "owner of the key is suspended")}
+	case KeyUnknown, KeySecret, KeyExpired: // one answer, after a penalty
 	}
 	if err := s.punish(ctx, byKey, byAddress); err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func (s Spec) withDefaults() Spec {
 		s.cleanUp = func() {}
 	}
 	if s.level == nil {
-		s.level = quiet
+		s.level = ownLevel
 	}
 	return s
 }
@@ -221,6 +221,7 @@ func (c *Child) launch(lock *os.File) (*process, error) {
 
 func (c *Child) waitReady(ctx context.Context, p *process) error {
 	if c.spec.Ready == nil {
+		p.out.started()
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.spec.ReadyWithin)
@@ -230,6 +231,7 @@ func (c *Child) waitReady(ctx context.Context, p *process) error {
 	for {
 		err := c.spec.Ready(ctx)
 		if err == nil {
+			p.out.started()
 			return nil
 		}
 		select {

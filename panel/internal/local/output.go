@@ -21,6 +21,14 @@ type output struct {
 	mu   sync.Mutex
 	part []byte
 	tail []string
+	up   bool // it answered: what it calls a warning before that is its way of saying hello
+}
+
+// started tells that the child answers.
+func (o *output) started() {
+	o.mu.Lock()
+	o.up = true
+	o.mu.Unlock()
 }
 
 func (o *output) Write(p []byte) (int, error) {
@@ -48,7 +56,11 @@ func (o *output) line(s string) {
 		o.tail = o.tail[1:]
 	}
 	o.tail = append(o.tail, s)
-	o.log.Log(context.Background(), o.level(s), "output", "line", s) // a child's line belongs to no request
+	level := slog.LevelDebug
+	if o.up {
+		level = o.level(s)
+	}
+	o.log.Log(context.Background(), level, "output", "line", s) // a child's line belongs to no request
 }
 
 // last returns the remembered lines, for "it ended, and this is what it said".
@@ -58,4 +70,10 @@ func (o *output) last() string {
 	return strings.Join(o.tail, "\n")
 }
 
-func quiet(string) slog.Level { return slog.LevelDebug }
+// ownLevel is for programs of ours: what they warn of, we warn of.
+func ownLevel(line string) slog.Level {
+	if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}

@@ -40,7 +40,7 @@ func (a arrayScanner[T]) Scan(src any) error {
 		return fmt.Errorf("array: cannot read %T", src)
 	}
 	var zero T
-	var m = pgtype.NewMap()
+	m := pgtype.NewMap()
 	switch any(zero).(type) {
 	case string:
 		return m.Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, text, a.dst)

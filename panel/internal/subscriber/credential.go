@@ -29,7 +29,7 @@ const (
 // Purposes under which the vault seals credentials.
 const (
 	sealPassword = "subscriber.password"
-	sealSecret   = "subscriber.secret"
+	sealSecret   = "subscriber.secret" //nolint:gosec // a purpose, no credential
 )
 
 func derive(password string, salt []byte) ([]byte, error) {

@@ -214,8 +214,11 @@ func (p *Patch) texts(sub *Subscriber, d audit.Diff) error {
 		from *string
 		to   *string
 	}{
-		{"email", p.Email, &sub.Email}, {"full_name", p.FullName, &sub.FullName}, {"comment", p.Comment, &sub.Comment},
-		{"label", p.Label, &sub.Label}, {"language", p.Language, &sub.Language},
+		{"email", p.Email, &sub.Email},
+		{"full_name", p.FullName, &sub.FullName},
+		{"comment", p.Comment, &sub.Comment},
+		{"label", p.Label, &sub.Label},
+		{"language", p.Language, &sub.Language},
 	} {
 		if x.from != nil {
 			d.From(x.name, *x.to, *x.from)

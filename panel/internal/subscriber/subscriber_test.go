@@ -21,13 +21,17 @@ func TestLifeOfASubscriber(t *testing.T) {
 	ctx := context.Background()
 	w := subscribertest.New(t)
 	a := w.Reseller(t, "acme")
-	gold, err := w.Plans.CreatePlan(ctx, a, billing.Plan{Name: "gold", TermDays: 30,
-		Grants: billing.Grants{TrafficLimit: 10 * unit.GiB, Reset: billing.ResetMonthly, Protocols: []string{"socks5"}}})
+	gold, err := w.Plans.CreatePlan(ctx, a, billing.Plan{
+		Name: "gold", TermDays: 30,
+		Grants: billing.Grants{TrafficLimit: 10 * unit.GiB, Reset: billing.ResetMonthly, Protocols: []string{"socks5"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.Subs.Create(ctx, a, subscriber.Create{Name: "Ann", Password: secret.New("correct horse"), Email: "ann@example.com",
-		Plan: "gold", ExternalID: "whmcs:1"})
+	s, err := w.Subs.Create(ctx, a, subscriber.Create{
+		Name: "Ann", Password: secret.New("correct horse"), Email: "ann@example.com",
+		Plan: "gold", ExternalID: "whmcs:1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
