@@ -62,7 +62,7 @@ func (e *Engine) applyLocked(ctx context.Context, u *nodeapi.Update, restore boo
 	if err := c.startServices(ctx); err != nil {
 		return err
 	}
-	changes := c.swap()
+	changes := c.swap() //nolint:contextcheck // what it retires drains after the update is done
 	cutWhatChanged(e.sessions, changes)
 	c.tellKeys(ctx, changes)
 	e.log.Info("revision applied", "revision", u.Revision, "subscribers", e.ring.Len(), "changed", len(changes), "started", len(c.started))
@@ -185,8 +185,7 @@ func cutWhatChanged(sessions *session.Table, changes []keyring.Change) {
 func verdict(row *nodeapi.Subscriber, s *session.Session) session.Cause {
 	switch {
 	case !row.Enabled:
-		switch c := session.Cause(row.Reason); c {
-		case session.Expired, session.Limited, session.Revoked:
+		if c := session.Cause(row.Reason); c == session.Expired || c == session.Limited || c == session.Revoked {
 			return c
 		}
 		return session.Suspended

@@ -151,7 +151,7 @@ func (e *Engine) rebuild(ctx context.Context, id string) error {
 		e.current.services[id] = s
 		delete(e.current.broken, id)
 		if old != nil {
-			e.retire(old, true)
+			e.retire(old, true) //nolint:contextcheck // it drains after the call is done
 		}
 		return nil
 	}

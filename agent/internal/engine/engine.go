@@ -137,8 +137,9 @@ func New(cfg Config) (*Engine, error) {
 
 // Start lets the engine live until Close. It comes before the first Apply. ctx bounds its services' lives.
 func (e *Engine) Start(ctx context.Context) {
-	e.life, e.end = context.WithCancel(ctx)
-	e.sessions.Start(e.life)
+	ctx, e.end = context.WithCancel(ctx)
+	e.life = ctx
+	e.sessions.Start(ctx)
 }
 
 // State is where an engine stands.

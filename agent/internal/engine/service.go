@@ -63,7 +63,7 @@ func (e *Engine) build(ctx context.Context, at string, spec nodeapi.Ingress, cer
 			return nil, errors.Join(nodeapi.Fault(at, "cannot take its keys: %v", err), s.ing.Close(ctx))
 		}
 	}
-	if err := s.ing.Start(e.life); err != nil {
+	if err := s.ing.Start(e.life); err != nil { //nolint:contextcheck // it outlives the update that starts it
 		return nil, within(at+".listen", err)
 	}
 	return s, nil

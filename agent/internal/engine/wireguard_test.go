@@ -250,14 +250,15 @@ func (w *protoWG) Start(context.Context) error {
 	return w.dev.Up()
 }
 
+// sync brings the peers to the device. Removing a peer waits for its packets to leave Write, so no lock is held here.
 func (w *protoWG) sync() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	var b strings.Builder
+	w.mu.Lock()
 	fmt.Fprintf(&b, "private_key=%s\nreplace_peers=true\n", w.spec.Name) // the prototype's place for it
 	for a, k := range w.peers {
 		fmt.Fprintf(&b, "public_key=%s\nallowed_ip=%s/32\n", k, a)
 	}
+	w.mu.Unlock()
 	return w.dev.IpcSet(b.String())
 }
 

@@ -26,8 +26,8 @@ type spool struct {
 
 type entry struct{ epoch, seq int64 }
 
-func (a entry) compare(b entry) int {
-	return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.seq, b.seq))
+func (e entry) compare(o entry) int {
+	return cmp.Or(cmp.Compare(e.epoch, o.epoch), cmp.Compare(e.seq, o.seq))
 }
 
 const reportSuffix = ".report"

@@ -31,7 +31,6 @@ type Server struct {
 	readers sync.Pool // of *bufio.Reader, for handshakes
 
 	mu       sync.Mutex
-	ctx      context.Context
 	cancel   context.CancelFunc
 	listener net.Listener
 	conns    map[net.Conn]bool // true once a flow runs over it
@@ -70,9 +69,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ctx, s.cancel = context.WithCancel(ctx)
+	ctx, s.cancel = context.WithCancel(ctx)
 	s.listener = l
-	s.wg.Go(func() { s.accept(l) })
+	s.wg.Go(func() { s.accept(ctx, l) })
 	return nil
 }
 
@@ -113,7 +112,7 @@ func (s *Server) Close(ctx context.Context) error {
 // pause is the wait after a failed accept (no descriptors left), so that it does not spin.
 const pause = 50 * time.Millisecond
 
-func (s *Server) accept(l net.Listener) {
+func (s *Server) accept(ctx context.Context, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -125,7 +124,7 @@ func (s *Server) accept(l net.Listener) {
 			select {
 			case <-t.C:
 				continue
-			case <-s.ctx.Done():
+			case <-ctx.Done():
 				t.Stop()
 				return
 			}
@@ -137,7 +136,7 @@ func (s *Server) accept(l net.Listener) {
 			return
 		}
 		s.conns[c] = false
-		s.wg.Go(func() { s.serve(c) })
+		s.wg.Go(func() { s.serve(ctx, c) })
 		s.mu.Unlock()
 	}
 }
@@ -153,7 +152,7 @@ func (s *Server) running(raw net.Conn) bool {
 	return true
 }
 
-func (s *Server) serve(raw net.Conn) {
+func (s *Server) serve(ctx context.Context, raw net.Conn) {
 	defer func() {
 		_ = raw.Close()
 		s.mu.Lock()
@@ -167,19 +166,19 @@ func (s *Server) serve(raw net.Conn) {
 	if s.tls != nil {
 		client = tls.Server(raw, s.tls)
 	}
-	if err := s.speak(client, raw); err != nil {
+	if err := s.speak(ctx, client, raw); err != nil {
 		s.log.Debug("connection ended", "from", raw.RemoteAddr(), "error", err)
 	}
 }
 
 // speak carries a connection from its first byte to its last.
-func (s *Server) speak(client, raw net.Conn) error {
+func (s *Server) speak(ctx context.Context, client, raw net.Conn) error {
 	from, err := netip.ParseAddrPort(raw.RemoteAddr().String())
 	if err != nil {
 		return err
 	}
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-	sess, q, early, err := s.handshake(client, from)
+	sess, q, early, err := s.handshake(ctx, client, from)
 	if sess != nil {
 		defer sess.End()
 	}
@@ -196,17 +195,17 @@ func (s *Server) speak(client, raw net.Conn) error {
 	switch {
 	case q.command == cmdConnect:
 		f.Network = flow.TCP
-		return s.connect(client, f, early)
+		return s.connect(ctx, client, f, early)
 	case q.command == cmdAssociate && s.opts.UDP:
 		f.Network, f.Dest = flow.UDP, flow.Dest{}
-		return s.associate(client, f, sess.Done())
+		return s.associate(ctx, client, f, sess.Done())
 	}
 	return errors.Join(fmt.Errorf("command %d is not offered", q.command), reply(client, replyCommand, netip.AddrPort{}))
 }
 
 // handshake signs the client in and reads its request. early is what the client sent after it. A session that is
 // returned must be ended, also with an error.
-func (s *Server) handshake(client net.Conn, from netip.AddrPort) (sess ingress.Session, q request, early []byte, err error) {
+func (s *Server) handshake(ctx context.Context, client net.Conn, from netip.AddrPort) (sess ingress.Session, q request, early []byte, err error) {
 	r := s.readers.Get().(*bufio.Reader)
 	r.Reset(client)
 	defer func() {
@@ -228,7 +227,7 @@ func (s *Server) handshake(client net.Conn, from netip.AddrPort) (sess ingress.S
 	if cred.Name, cred.Password, err = readPassword(r); err != nil {
 		return nil, q, nil, err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, s.opts.HandshakeTimeout())
+	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout())
 	defer cancel()
 	if sess, err = s.host.Authenticate(ctx, cred, from); err != nil {
 		_, werr := client.Write([]byte{authVersion, 1})
@@ -251,8 +250,8 @@ func (s *Server) handshake(client net.Conn, from netip.AddrPort) (sess ingress.S
 	return sess, q, early, err
 }
 
-func (s *Server) connect(client net.Conn, f flow.Flow, early []byte) error {
-	out, err := s.host.Dial(s.ctx, f)
+func (s *Server) connect(ctx context.Context, client net.Conn, f flow.Flow, early []byte) error {
+	out, err := s.host.Dial(ctx, f)
 	if err != nil {
 		return errors.Join(err, reply(client, replyFor(err), netip.AddrPort{}))
 	}

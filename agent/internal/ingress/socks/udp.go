@@ -1,6 +1,7 @@
 package socks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,21 +32,21 @@ type association struct {
 }
 
 // associate serves one association until it ends, and reports why.
-func (s *Server) associate(control net.Conn, f flow.Flow, done <-chan struct{}) error {
+func (s *Server) associate(ctx context.Context, control net.Conn, f flow.Flow, done <-chan struct{}) error {
 	local, err := netip.ParseAddrPort(control.LocalAddr().String())
 	if err != nil {
 		return err
 	}
-	out, err := s.host.Associate(s.ctx, f)
+	out, err := s.host.Associate(ctx, f)
 	if err != nil {
 		return errors.Join(err, reply(control, replyFor(err), netip.AddrPort{}))
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	relay, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local.Addr(), 0)))
 	if err != nil {
 		return errors.Join(err, reply(control, replyFailure, netip.AddrPort{}))
 	}
-	defer relay.Close()
+	defer func() { _ = relay.Close() }()
 	a := &association{relay: relay, out: out, source: f.Source.Addr(), idle: s.opts.UDPIdleTimeout(), end: make(chan struct{})}
 	a.last.Store(time.Now().UnixNano())
 	bound, err := netip.ParseAddrPort(relay.LocalAddr().String())
