@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"culvert/panel/internal/config"
@@ -99,7 +100,7 @@ func (l *Local) startAgent(ctx context.Context, c config.Config, log *slog.Logge
 	}
 	env := []string{
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "CULVERT_AGENT_GATEWAY=" + c.GatewayPublic, "CULVERT_AGENT_DATA_DIR=" + dir,
-		"CULVERT_AGENT_LOG_LEVEL=" + c.LogLevel.String(),
+		"CULVERT_AGENT_LOG_LEVEL=" + strings.ToLower(c.LogLevel.String()),
 	}
 	more, err := l.enrolLocal(ctx, dir)
 	if err != nil {

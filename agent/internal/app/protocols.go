@@ -1,0 +1,17 @@
+package app
+
+import (
+	"culvert/agent/internal/ingress"
+	"culvert/agent/internal/ingress/httpproxy"
+	"culvert/agent/internal/ingress/hysteria"
+	"culvert/agent/internal/ingress/socks"
+)
+
+// factories lists the protocols that this build serves, one line each; the same kinds as shared/protocol's registry.
+func factories() map[string]ingress.Factory {
+	return map[string]ingress.Factory{
+		"hysteria2": hysteria.New,
+		"http":      httpproxy.New,
+		"socks5":    socks.New,
+	}
+}
