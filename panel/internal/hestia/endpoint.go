@@ -145,7 +145,10 @@ func (e *Endpoint) handle(ctx context.Context, in incoming) written {
 	}
 	name, who := "", "nobody"
 	out, legacy := e.answer(ctx, in, req, usable, &name, &who)
-	e.Log.InfoContext(ctx, "command", "command", registry.Brief(name), "by", who, "exit", out.Code, "address", in.address.String(),
+	if _, known := e.registry.Command(name); !known && name != "" {
+		name = "(unknown)" // somebody's password in the wrong field must not end up in a log
+	}
+	e.Log.InfoContext(ctx, "command", "command", name, "by", who, "exit", out.Code, "address", in.address.String(),
 		"took", time.Since(begin), "request", in.trace)
 	return render(out, req.numeric(), legacy)
 }
@@ -154,7 +157,7 @@ func (e *Endpoint) handle(ctx context.Context, in incoming) written {
 func (e *Endpoint) answer(ctx context.Context, in incoming, req request, usable bool, name, who *string) (out registry.Answer, legacy bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.Log.ErrorContext(ctx, "command failed unexpectedly", "command", registry.Brief(*name), "panic", p, "request", in.trace)
+			e.Log.ErrorContext(ctx, "command failed unexpectedly", "panic", p, "request", in.trace)
 			out = registry.Refused(registry.ExitParsing, "internal error")
 		}
 	}()

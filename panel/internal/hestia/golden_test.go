@@ -35,6 +35,7 @@ func golden(t *testing.T, how string) {
 	a := w.reseller(t, "acme")
 	k := w.key(t, a, identity.NewKey{})
 	b := w.key(t, a, identity.NewKey{Sets: []string{"billing"}})
+	strict := w.key(t, a, identity.NewKey{Sets: []string{"billing-hestia"}})
 	u := w.key(t, a, identity.NewKey{Owner: "alice", Subscriber: true, Sets: []string{"vpn-user"}})
 	ctx := context.Background()
 	bob, err := w.services.Subscribers.ByName(ctx, a, "bob")
@@ -66,6 +67,7 @@ func golden(t *testing.T, how string) {
 		{"wrong secret", fields(wrong, "v-list-users"), false, 401, "9", "Error: Invalid secret key for key " + k.id()},
 		{"unknown key", fields(unknown, "v-list-users"), false, 401, "9", "Error: key " + unknown.id() + " doesn't exist"},
 		{"not in the set", fields(b, "v-list-user-log", "alice"), false, 401, "10", "Error: Key " + b.id() + " don't have permission to run the command v-list-user-log"},
+		{"not in Hestia's set", fields(strict, "v-list-sys-info"), false, 401, "10", "Error: Key " + strict.id() + " don't have permission to run the command v-list-sys-info"},
 		{"user at level 1", fields(u, "v-list-user-traffic", "alice", "", "", "", "json"), false, 401, "21", "Error: API has been disabled"},
 		{"too few arguments", fields(k, "v-add-user", "x"), false, 400, "1", "Usage: v-add-user USER PASSWORD EMAIL [PACKAGE] [NAME]…"},
 		{"user exists", fields(k, "v-add-user", "alice", "long enough", "a@example.com"), false, 400, "4", "Error: user alice exists"},

@@ -11,16 +11,19 @@ import (
 
 const reapplyBatch = 200
 
+// Bulk changes many subscribers in one go.
+type Bulk struct{ DB *pg.DB }
+
 // Reapply gives every subscriber of a plan the grants that the plan has now, and returns how many there are. It works in
 // batches: stopped half-way, the same call goes on. Who has used more than the new limit becomes limited.
-func (s *Service) Reapply(ctx context.Context, a actor.Actor, plan string) (int, error) {
+func (b Bulk) Reapply(ctx context.Context, a actor.Actor, plan string) (int, error) {
 	if err := a.Require(actor.May(actor.Subscribers, actor.Write)); err != nil {
 		return 0, err
 	}
 	n, after := 0, ""
 	for {
 		var page []*Subscriber
-		err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		err := b.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 			p, err := findPlan(tx, a.Tenant, plan)
 			if err != nil {
 				return err

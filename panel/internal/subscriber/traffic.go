@@ -21,6 +21,9 @@ const (
 // maxStretches bounds one answer.
 const maxStretches = 10_000
 
+// Ledger reads what subscribers moved; usage writes it.
+type Ledger struct{ DB *pg.DB }
+
 // TrafficQuery asks the ledger.
 type TrafficQuery struct {
 	Subscriber string // id; empty: all of the actor's tenant
@@ -57,7 +60,7 @@ const (
 )
 
 // Traffic sums the ledger by stretches in UTC, oldest first. Stretches without traffic and sessions are left out.
-func (s *Service) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([]Stretch, error) {
+func (l Ledger) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([]Stretch, error) {
 	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -68,7 +71,7 @@ func (s *Service) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([
 		return nil, errs.New(errs.Denied, "a subscriber's key sees its own traffic only")
 	}
 	out := []Stretch{}
-	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+	err := l.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		tenant := a.Tenant
 		if q.Subscriber != "" {
 			sub, err := load(ctx, tx, a, q.Subscriber, false)
@@ -95,7 +98,7 @@ func (s *Service) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([
 }
 
 // Between sums the ledger of several subscribers over one stretch.
-func (s *Service) Between(ctx context.Context, a actor.Actor, ids []string, from, to time.Time) (map[string]Stretch, error) {
+func (l Ledger) Between(ctx context.Context, a actor.Actor, ids []string, from, to time.Time) (map[string]Stretch, error) {
 	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -103,7 +106,7 @@ func (s *Service) Between(ctx context.Context, a actor.Actor, ids []string, from
 		return nil, errs.New(errs.Denied, "a subscriber's key sees its own traffic only")
 	}
 	out := make(map[string]Stretch, len(ids))
-	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+	err := l.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		return tx.Query(ctx, `SELECT subscriber_id, sum(up)::bigint, sum(down)::bigint FROM ledger
 			WHERE subscriber_id = ANY($1) AND at >= $2 AND at < $3 AND kind = 'usage' GROUP BY 1`, []any{ids, from, to}, func(r pg.Row) error {
 			var sid string
@@ -125,20 +128,20 @@ type Live struct {
 }
 
 // LiveSessions counts the open sessions that nodes have reported, by subscriber.
-func (s *Service) LiveSessions(ctx context.Context, a actor.Actor, ids []string) (map[string]Live, error) {
+func (l Ledger) LiveSessions(ctx context.Context, a actor.Actor, ids []string) (map[string]Live, error) {
 	if err := a.Require(actor.May(actor.Subscribers, actor.Read)); err != nil {
 		return nil, err
 	}
 	out := make(map[string]Live, len(ids))
-	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+	err := l.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		return tx.Query(ctx, `SELECT subscriber_id, count(*), count(DISTINCT source) FROM session_record
 			WHERE subscriber_id = ANY($1) AND closed_at IS NULL GROUP BY 1`, []any{ids}, func(r pg.Row) error {
 			var sid string
-			var l Live
-			if err := r.Scan(&sid, &l.Sessions, &l.Devices); err != nil {
+			var x Live
+			if err := r.Scan(&sid, &x.Sessions, &x.Devices); err != nil {
 				return err
 			}
-			out[sid] = l
+			out[sid] = x
 			return nil
 		})
 	})

@@ -167,3 +167,6 @@ func yesNo(b bool) string {
 func single(keyName, key string, fields ...shape.Field) *shape.Table {
 	return &shape.Table{KeyName: keyName, One: true, Rows: []shape.Row{{Key: key, Fields: fields}}}
 }
+
+// ledger reads what subscribers moved.
+func (k *core) ledger() subscriber.Ledger { return subscriber.Ledger{DB: k.DB} }

@@ -10,6 +10,7 @@ import (
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
+	"culvert/panel/internal/subscriber"
 	"culvert/shared/unit"
 )
 
@@ -143,7 +144,7 @@ func (g packageCommands) remove(ctx context.Context, c *registry.Call) error {
 }
 
 func (g packageCommands) reapply(ctx context.Context, c *registry.Call) error {
-	_, err := g.Subscribers.Reapply(ctx, c.Actor, c.Str("PACKAGE"))
+	_, err := subscriber.Bulk{DB: g.DB}.Reapply(ctx, c.Actor, c.Str("PACKAGE"))
 	return err
 }
 

@@ -63,7 +63,7 @@ func (g trafficCommands) one(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
-	list, err := g.Subscribers.Traffic(ctx, c.Actor, subscriber.TrafficQuery{Subscriber: s.ID, From: from, To: to, Step: c.Str("STEP")})
+	list, err := g.ledger().Traffic(ctx, c.Actor, subscriber.TrafficQuery{Subscriber: s.ID, From: from, To: to, Step: c.Str("STEP")})
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (g trafficCommands) all(ctx context.Context, c *registry.Call) error {
 		}
 		var sums map[string]subscriber.Stretch
 		if between {
-			if sums, err = g.Subscribers.Between(ctx, c.Actor, idsOf(p.Items), from, to); err != nil {
+			if sums, err = g.ledger().Between(ctx, c.Actor, idsOf(p.Items), from, to); err != nil {
 				return err
 			}
 		}
@@ -169,7 +169,7 @@ func (g trafficCommands) months(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
-	list, err := g.Subscribers.Traffic(ctx, c.Actor, subscriber.TrafficQuery{
+	list, err := g.ledger().Traffic(ctx, c.Actor, subscriber.TrafficQuery{
 		Subscriber: s.ID, From: thisMonth().AddDate(0, -statsMonths, 0), To: time.Now().UTC(), Step: subscriber.ByMonth,
 	})
 	if err != nil {
@@ -183,7 +183,7 @@ func (g trafficCommands) months(ctx context.Context, c *registry.Call) error {
 }
 
 func (g trafficCommands) allMonths(ctx context.Context, c *registry.Call) error {
-	list, err := g.Subscribers.Traffic(ctx, c.Actor, subscriber.TrafficQuery{
+	list, err := g.ledger().Traffic(ctx, c.Actor, subscriber.TrafficQuery{
 		From: thisMonth().AddDate(0, -statsMonths, 0), To: time.Now().UTC(), Step: subscriber.ByMonth,
 	})
 	if err != nil {

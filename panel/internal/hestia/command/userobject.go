@@ -147,7 +147,7 @@ func (k *core) rows(ctx context.Context, c *registry.Call, page []subscriber.Sub
 		ids[i] = page[i].ID
 		grouped = grouped || len(page[i].NodeGroups) > 0
 	}
-	live, err := k.Subscribers.LiveSessions(ctx, c.Actor, ids)
+	live, err := k.ledger().LiveSessions(ctx, c.Actor, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -153,8 +153,15 @@ func array(b *strings.Builder, values []string, at string) {
 	b.WriteString(at + "]")
 }
 
-// quote is the JSON encoder's string, without the escapes meant for HTML.
+// quote is the JSON encoder's string, without the escapes meant for HTML. Most values need no encoder.
 func quote(s string) string {
+	plain := true
+	for i := range len(s) {
+		plain = plain && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' && s[i] != '\\'
+	}
+	if plain {
+		return `"` + s + `"`
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
