@@ -318,4 +318,3 @@ func TestBadDocumentsDoNotStopTheAgent(t *testing.T) {
 	w.panel.Refuse(nodeapi.PathState, nil)
 	eventually(t, "the good one is applied", func() bool { return w.engine.Status().Revision == 3 })
 }
-
