@@ -152,8 +152,7 @@ func TestChaosAccounting(t *testing.T) {
 	s := in.serve()
 	hash := in.hash()
 	in.gold(hash)
-	ann := in.customer(hash, "ann", "gold")
-	in.applied(s.node)
+	ann := in.customer(hash, s.node, "ann", "gold")
 	socks, web := newTarget(t), newTarget(t)
 	ctx, end := context.WithCancel(t.Context())
 	var wg sync.WaitGroup

@@ -35,10 +35,9 @@ func (in *installation) serve() service {
 		}
 		return addr, in.must("POST", "/ingresses", body)["id"].(string)
 	}
-	s.hysteria, s.hysteriaID = add("hysteria2", "hy", map[string]any{}, crt)
-	s.socks, s.socksID = add("socks5", "socks", map[string]any{}, nil)
-	s.web, s.webID = add("http", "web", map[string]any{}, nil)
-	in.applied(s.node)
+	in.applies(s.node, func() { s.hysteria, s.hysteriaID = add("hysteria2", "hy", map[string]any{}, crt) })
+	in.applies(s.node, func() { s.socks, s.socksID = add("socks5", "socks", map[string]any{}, nil) })
+	in.applies(s.node, func() { s.web, s.webID = add("http", "web", map[string]any{}, nil) })
 	return s
 }
 

@@ -297,16 +297,25 @@ func (in *installation) localNode() string {
 	return nid
 }
 
-// applied waits until the node runs the newest revision.
-func (in *installation) applied(nid string) {
+// revision is where the node stands.
+func (in *installation) revision(nid string) (wanted, applied float64) {
 	in.t.Helper()
+	n := in.must("GET", "/nodes/"+nid, nil)
+	if n["refused_path"] != "" || n["refused_reason"] != "" {
+		in.t.Fatalf("node refused revision %v: %v %v", n["refused_revision"], n["refused_path"], n["refused_reason"])
+	}
+	return n["wanted_revision"].(float64), n["applied_revision"].(float64)
+}
+
+// applies runs do and waits until what it changed is in force on the node: a newer revision is wanted, and applied.
+func (in *installation) applies(nid string, do func()) {
+	in.t.Helper()
+	before, _ := in.revision(nid)
+	do()
 	eventually(in.t, 30*time.Second, "apply", func() error {
-		n := in.must("GET", "/nodes/"+nid, nil)
-		if n["refused_path"] != "" || n["refused_reason"] != "" {
-			in.t.Fatalf("node refused revision %v: %v %v", n["refused_revision"], n["refused_path"], n["refused_reason"])
-		}
-		if n["wanted_revision"] != n["applied_revision"] || n["wanted_revision"] == float64(0) {
-			return fmt.Errorf("wanted %v, applied %v", n["wanted_revision"], n["applied_revision"])
+		wanted, applied := in.revision(nid)
+		if wanted <= before || wanted != applied {
+			return fmt.Errorf("was %v, wanted %v, applied %v", before, wanted, applied)
 		}
 		return nil
 	})

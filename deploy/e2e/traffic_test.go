@@ -24,9 +24,11 @@ type customer struct {
 	id, login, password, secret string
 }
 
-func (in *installation) customer(hash, name, pack string) customer {
+func (in *installation) customer(hash, nid, name, pack string) customer {
 	in.t.Helper()
-	in.ok(hash, "v-add-user", name, "subscriber pass "+name, name+"@example.com", pack, "Ann", "Other")
+	in.applies(nid, func() {
+		in.ok(hash, "v-add-user", name, "subscriber pass "+name, name+"@example.com", pack, "Ann", "Other")
+	})
 	items := in.must("GET", "/subscribers?q="+name, nil)["items"].([]any)
 	if len(items) != 1 {
 		in.t.Fatalf("%d subscribers named %s", len(items), name)
@@ -93,8 +95,7 @@ func TestFirstTraffic(t *testing.T) {
 	s := in.serve()
 	hash := in.hash()
 	in.gold(hash)
-	ann := in.customer(hash, "ann", "gold")
-	in.applied(s.node)
+	ann := in.customer(hash, s.node, "ann", "gold")
 
 	t.Run("SOCKS5 with curl", func(t *testing.T) {
 		x := newTarget(t)
@@ -172,8 +173,7 @@ func TestSuspensionCutsAtOnce(t *testing.T) {
 	s := in.serve()
 	hash := in.hash()
 	in.gold(hash)
-	ann, bob := in.customer(hash, "ann", "gold"), in.customer(hash, "bob", "gold")
-	in.applied(s.node)
+	ann, bob := in.customer(hash, s.node, "ann", "gold"), in.customer(hash, s.node, "bob", "gold")
 	x := newTarget(t)
 	for _, c := range []struct {
 		what string
@@ -262,8 +262,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 	s := in.serve()
 	hash := in.hash()
 	in.gold(hash)
-	ann := in.customer(hash, "ann", "gold")
-	in.applied(s.node)
+	ann := in.customer(hash, s.node, "ann", "gold")
 	x := newTarget(t)
 	if out, err := curl("-x", ann.proxy("socks5h", s.socks), x.url("/bytes/1000000")); err != nil {
 		t.Fatalf("%s: %v", out, err)
