@@ -142,9 +142,9 @@ func (c *conn) Close() error {
 	if closed {
 		return nil
 	}
-	c.sess.Detach(c)
 	err := c.Conn.Close()
 	c.tap.Close()
+	c.sess.Detach(c)
 	return err
 }
 

@@ -139,9 +139,9 @@ func (p *packetConn) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	p.sess.Detach(p)
 	err := p.out.Close()
 	p.tap.Close()
+	p.sess.Detach(p)
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

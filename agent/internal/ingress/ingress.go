@@ -69,7 +69,7 @@ type Session interface {
 // Conn is a routed TCP flow. Read is internet to subscriber, Write is subscriber to internet; each counts the bytes it
 // moved, waits for the subscriber's speed limit, and fails with flow.ErrCut after a cut.
 type Conn interface {
-	net.Conn
+	net.Conn // Close must be called, also after a cut: the session's last record waits for it
 	// CloseWrite passes the client's end of stream on. Exits that cannot do so close the connection when both ends are
 	// done.
 	CloseWrite() error

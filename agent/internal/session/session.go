@@ -3,7 +3,9 @@
 package session
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,9 +47,10 @@ type Session struct {
 	done      chan struct{}
 	up, down  atomic.Int64
 
-	mu    sync.Mutex
-	flows map[Flow]struct{}
-	cause Cause // empty while it lives
+	mu     sync.Mutex
+	flows  map[Flow]struct{}
+	cause  Cause // empty while it lives
+	closed time.Time
 }
 
 // Principal is who the session belongs to.
@@ -110,31 +113,47 @@ func (s *Session) Attach(f Flow) bool {
 	return true
 }
 
-// Detach forgets f, which has ended on its own.
+// Detach forgets f, which has ended and counts no more. Every attached flow is detached, also after it was cut: the
+// session's last record waits for that, so that it knows every byte.
 func (s *Session) Detach(f Flow) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.flows[f]; ok {
-		delete(s.flows, f)
+	_, had := s.flows[f]
+	delete(s.flows, f)
+	last := had && s.cause != "" && len(s.flows) == 0
+	if had && s.cause == "" {
 		s.group.flows.Add(-1)
 		s.table.flows.Add(-1)
+	}
+	s.mu.Unlock()
+	if last {
+		s.finish()
 	}
 }
 
 // stop marks the session as ended and hands out what must be cut. It reports false if it had ended before.
-func (s *Session) stop(c Cause) (map[Flow]struct{}, bool) {
+func (s *Session) stop(c Cause) ([]Flow, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cause != "" {
 		return nil, false
 	}
-	s.cause = c
-	flows := s.flows
-	s.flows = nil
-	s.group.flows.Add(-int64(len(flows)))
-	s.table.flows.Add(-int64(len(flows)))
+	s.cause, s.closed = c, time.Now()
+	s.group.flows.Add(-int64(len(s.flows)))
+	s.table.flows.Add(-int64(len(s.flows)))
 	close(s.done)
-	return flows, true
+	return slices.Collect(maps.Keys(s.flows)), true
+}
+
+// finish tells the session's end; nothing counts for it any more.
+func (s *Session) finish() {
+	r := s.record()
+	s.mu.Lock()
+	r.Closed, r.Cause = s.closed.UnixMilli(), string(s.cause)
+	s.mu.Unlock()
+	s.table.record(r)
+	if s.holder != nil {
+		s.holder.Release()
+	}
 }
 
 func (s *Session) record() nodeapi.SessionRecord {
@@ -194,14 +213,11 @@ func (t *Table) Open(o Open) (*Session, error) {
 	return s, nil
 }
 
-// end closes s for cause c, cuts its flows and reports it. It reports false if it had ended before.
+// end closes s for cause c and cuts its flows; when they are gone, it is told. It reports false if it had ended before.
 func (t *Table) end(s *Session, c Cause) bool {
 	flows, first := s.stop(c)
 	if !first {
 		return false
-	}
-	for f := range flows {
-		f.Cut()
 	}
 	t.mu.Lock()
 	delete(t.sessions, s.principal.Session)
@@ -213,11 +229,11 @@ func (t *Table) end(s *Session, c Cause) bool {
 		}
 	}
 	t.mu.Unlock()
-	r := s.record()
-	r.Closed, r.Cause = time.Now().UnixMilli(), string(c)
-	t.record(r)
-	if s.holder != nil {
-		s.holder.Release()
+	if len(flows) == 0 {
+		s.finish()
+	}
+	for _, f := range flows {
+		f.Cut()
 	}
 	return true
 }

@@ -127,6 +127,30 @@ func TestEndedSessionTakesNoFlow(t *testing.T) {
 	}
 }
 
+// The last record waits for the flows that were cut, and has what they moved on their way out.
+func TestLastRecordKnowsEveryByte(t *testing.T) {
+	t.Parallel()
+	rec := &recorder{}
+	tab := NewTable(rec.add)
+	s, f := open(t, tab, "a", "i", home, 0)
+	if tab.Cut(Selector{Subscriber: "a"}, Kicked) != 1 || !f.is() {
+		t.Fatal("not cut")
+	}
+	if len(rec.recs) != 1 {
+		t.Errorf("told before the flow was gone: %+v", rec.recs)
+	}
+	s.Add(7, 9)
+	s.Detach(newFlow()) // a stranger
+	s.Detach(f)
+	s.Detach(f)
+	if len(rec.recs) != 2 || rec.recs[1].Up != 7 || rec.recs[1].Down != 9 || rec.recs[1].Cause != "kicked" {
+		t.Errorf("%+v", rec.recs)
+	}
+	if n, flows := tab.Count(); n != 0 || flows != 0 {
+		t.Errorf("%d sessions, %d flows", n, flows)
+	}
+}
+
 func TestKickKeepsOutForAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

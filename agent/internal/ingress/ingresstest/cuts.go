@@ -263,22 +263,35 @@ func sessions(t *testing.T, h Harness) {
 	b.Row.Enabled, b.Row.Reason = false, "suspended"
 	w.Set(b)
 	pb.endsWithin(t, cutTime)
-	w.collect()
-	causes := map[string]string{}
-	for _, s := range w.sessions {
-		if s.Ingress != w.Spec.ID || s.Kind != h.Kind || s.Source != "127.0.0.1" || s.Opened == 0 {
-			t.Errorf("record %+v", s)
-		}
-		if s.Closed != 0 {
-			causes[s.Subscriber] = s.Cause
-			if s.Up == 0 || s.Down == 0 {
-				t.Errorf("record without bytes: %+v", s)
-			}
-		}
-	}
+	causes := w.causes(2)
 	if causes[a.Row.ID] != "kicked" || causes[b.Row.ID] != "suspended" {
 		t.Errorf("causes %v", causes)
 	}
+}
+
+// causes waits for n ended sessions to be reported, checks every record and returns why they ended, by subscriber.
+func (w *World) causes(n int) map[string]string {
+	w.t.Helper()
+	causes := map[string]string{}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); len(causes) < n && time.Now().Before(deadline); <-tick.C {
+		w.collect()
+		for _, s := range w.sessions {
+			if s.Closed != 0 {
+				causes[s.Subscriber] = s.Cause
+			}
+		}
+	}
+	for _, s := range w.sessions {
+		if s.Ingress != w.Spec.ID || s.Kind != w.h.Kind || s.Source != "127.0.0.1" || s.Opened == 0 {
+			w.t.Errorf("record %+v", s)
+		}
+		if s.Closed != 0 && (s.Up == 0 || s.Down == 0) {
+			w.t.Errorf("record without bytes: %+v", s)
+		}
+	}
+	return causes
 }
 
 // refusedTargets: a destination that refuses, or is not allowed, is told to the client as far as the protocol can.
