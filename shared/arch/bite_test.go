@@ -18,9 +18,9 @@ func TestRulesBite(t *testing.T) {
 		want  []string // substrings, one a fault; none = accepted
 	}{
 		"upward import": {
-			map[string]string{"panel/internal/tenant/a.go": imports("culvert/panel/internal/identity")}, panelFaults, []string{"tenant (rank 3) imports identity (rank 4)"},
+			map[string]string{"panel/internal/tenant/a.go": imports("culvert/panel/internal/identity")}, panelFaults, []string{"tenant (rank 4) imports identity (rank 5)"},
 		},
-		"sibling import":  {map[string]string{"panel/internal/outbox/a.go": imports("culvert/panel/internal/jobs")}, panelFaults, []string{"outbox"}},
+		"sibling import":  {map[string]string{"panel/internal/outbox/a.go": imports("culvert/panel/internal/audit")}, panelFaults, []string{"outbox"}},
 		"downward import": {map[string]string{"panel/internal/app/a.go": imports("culvert/panel/internal/pg")}, panelFaults, nil},
 		"own helper":      {map[string]string{"panel/internal/pg/pgtest/a.go": imports("culvert/panel/internal/local")}, panelFaults, nil},
 		"no rank":         {map[string]string{"panel/internal/misc/a.go": imports("fmt")}, panelFaults, []string{"misc has no rank"}},

@@ -14,7 +14,8 @@ func panelRanks() map[string]int {
 	for rank, names := range []string{
 		"errs", // the leaf: everybody's kinds of failure
 		"pg actor config",
-		"jobs outbox audit vault",
+		"outbox audit vault",
+		"jobs", // above what it carries: it finishes outbox rows, records who sent a job and seals the keys that sign it
 		"tenant",
 		"identity",
 		"billing fleet cert",

@@ -24,6 +24,7 @@ import (
 	"culvert/agent/internal/state"
 	"culvert/shared/logging"
 	"culvert/shared/nodeapi"
+	"culvert/shared/run"
 )
 
 const (
@@ -40,8 +41,8 @@ type Agent struct {
 	meter   *meter.Meter
 	engine  *engine.Engine
 	control *control.Agent
+	healer  *run.Loop
 	stop    context.CancelFunc
-	healed  chan struct{}
 }
 
 // Start becomes a node (waiting for the panel if it has to enrol), serves the last good document, and then looks for the
@@ -51,7 +52,7 @@ func Start(ctx context.Context, c config.Config, version string, logs control.Lo
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{log: log, healed: make(chan struct{})}
+	a := &Agent{log: log}
 	if err := a.start(ctx, c, who, version, logs); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()
@@ -83,7 +84,10 @@ func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identit
 	}
 	a.engine.Start(life)
 	restored := a.restore(ctx)
-	go a.heal(life)
+	a.healer = run.NewLoop(a.heal)
+	if err := a.healer.Start(life); err != nil {
+		return err
+	}
 	a.control, err = control.New(control.Config{
 		Identity: who, Dir: c.DataDir, Gateway: c.Gateway, Version: version, Kinds: slices.Sorted(maps.Keys(kinds)), Restored: restored,
 		Engine: plane{a.engine}, Meter: a.meter, Leases: leases, Actions: actions{a.engine}, Logs: logs, Log: a.log,
@@ -111,14 +115,13 @@ func (a *Agent) restore(ctx context.Context) *nodeapi.Update {
 }
 
 // heal tries again to start what could not be started, such as an ingress whose port another program had.
-func (a *Agent) heal(ctx context.Context) {
-	defer close(a.healed)
+func (a *Agent) heal(ctx context.Context) error {
 	tick := time.NewTicker(healEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			if err := a.engine.Heal(ctx); err != nil {
 				a.log.DebugContext(ctx, "still not healed", logging.KeyErr, err)
@@ -130,8 +133,11 @@ func (a *Agent) heal(ctx context.Context) {
 // Close lets flows end until ctx does, closes the last report, sends it if the panel is there, and stops.
 func (a *Agent) Close(ctx context.Context) error {
 	var err error
+	if a.healer != nil {
+		err = a.healer.Close(ctx)
+	}
 	if a.engine != nil {
-		err = a.engine.Close(ctx)
+		err = errors.Join(err, a.engine.Close(ctx))
 	}
 	if a.meter != nil {
 		err = errors.Join(err, a.meter.Close())

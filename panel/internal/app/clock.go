@@ -7,6 +7,7 @@ import (
 
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
 )
 
 // Intervals of the clock. Nodes hold expiry by their own clock; these make the panel say what time has done.
@@ -23,6 +24,7 @@ type clock struct {
 
 func (c *clock) run(ctx context.Context) error {
 	c.tidy(ctx)
+	due := &subscriber.Clock{DB: c.s.DB}
 	sweep, tidy := time.NewTicker(everySweep), time.NewTicker(everyTidy)
 	defer sweep.Stop()
 	defer tidy.Stop()
@@ -31,8 +33,8 @@ func (c *clock) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-sweep.C:
-			c.until(ctx, "expire subscribers", c.s.Subs.ExpireDue)
-			c.until(ctx, "reset traffic periods", c.s.Subs.ResetDue)
+			c.until(ctx, "expire subscribers", due.ExpireDue)
+			c.until(ctx, "reset traffic periods", due.ResetDue)
 		case <-tidy.C:
 			c.tidy(ctx)
 		}

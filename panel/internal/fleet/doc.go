@@ -30,6 +30,7 @@ type Config struct {
 
 // Service is the fleet service.
 type Service struct {
+	*Groups
 	db        *pg.DB
 	vault     *vault.Vault
 	heartbeat time.Duration
@@ -38,7 +39,7 @@ type Service struct {
 
 // New returns the service.
 func New(c Config) *Service {
-	return &Service{db: c.DB, vault: c.Vault, heartbeat: c.Heartbeat}
+	return &Service{Groups: &Groups{c.DB}, db: c.DB, vault: c.Vault, heartbeat: c.Heartbeat}
 }
 
 // home is the tenant whose nodes a sees. The operator's nodes stay in view while it works for a reseller.

@@ -27,6 +27,9 @@ type Group struct {
 // TableName implements gorm's Tabler.
 func (Group) TableName() string { return "node_group" }
 
+// Groups is the part of the service that keeps node groups.
+type Groups struct{ db *pg.DB }
+
 // GroupChange is a partial update; nil fields stay.
 type GroupChange struct {
 	Name    *string
@@ -41,7 +44,7 @@ func (g *Group) check() error {
 }
 
 // CreateGroup adds an empty group.
-func (s *Service) CreateGroup(ctx context.Context, a actor.Actor, name, comment string) (*Group, error) {
+func (s *Groups) CreateGroup(ctx context.Context, a actor.Actor, name, comment string) (*Group, error) {
 	g := &Group{Name: name, Comment: comment, Version: 1}
 	err := s.inGroups(ctx, a, func(tx *pg.Tx, a actor.Actor) error {
 		if err := g.check(); err != nil {
@@ -60,7 +63,7 @@ func (s *Service) CreateGroup(ctx context.Context, a actor.Actor, name, comment 
 }
 
 // inGroups runs a write of groups.
-func (s *Service) inGroups(ctx context.Context, a actor.Actor, fn func(*pg.Tx, actor.Actor) error) error {
+func (s *Groups) inGroups(ctx context.Context, a actor.Actor, fn func(*pg.Tx, actor.Actor) error) error {
 	if err := a.RequireOperator(actor.May(actor.Nodes, actor.Write)); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func told(ctx context.Context, tx *pg.Tx, a actor.Actor, action, group string, d
 }
 
 // GetGroup returns a group of the operator's.
-func (s *Service) GetGroup(ctx context.Context, a actor.Actor, gid string) (*Group, error) {
+func (s *Groups) GetGroup(ctx context.Context, a actor.Actor, gid string) (*Group, error) {
 	if err := a.Require(actor.May(actor.Nodes, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func (s *Service) GetGroup(ctx context.Context, a actor.Actor, gid string) (*Gro
 }
 
 // ListGroups lists the operator's groups in the order of creation, after the id after.
-func (s *Service) ListGroups(ctx context.Context, a actor.Actor, after string, limit int) ([]Group, error) {
+func (s *Groups) ListGroups(ctx context.Context, a actor.Actor, after string, limit int) ([]Group, error) {
 	if err := a.Require(actor.May(actor.Nodes, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -105,7 +108,7 @@ func (s *Service) ListGroups(ctx context.Context, a actor.Actor, after string, l
 }
 
 // UpdateGroup changes a group. match is the expected version, 0 for any.
-func (s *Service) UpdateGroup(ctx context.Context, a actor.Actor, gid string, match int64, c GroupChange) (*Group, error) {
+func (s *Groups) UpdateGroup(ctx context.Context, a actor.Actor, gid string, match int64, c GroupChange) (*Group, error) {
 	var g *Group
 	err := s.inGroups(ctx, a, func(tx *pg.Tx, a actor.Actor) (err error) {
 		if g, err = loadGroup(tx, gid, match); err != nil {
@@ -137,7 +140,7 @@ func (s *Service) UpdateGroup(ctx context.Context, a actor.Actor, gid string, ma
 
 // DeleteGroup removes a group that no plan and no subscriber names, of whatever tenant: an empty list of groups means
 // "all", so taking a group away silently would widen what they may use.
-func (s *Service) DeleteGroup(ctx context.Context, a actor.Actor, gid string, match int64) error {
+func (s *Groups) DeleteGroup(ctx context.Context, a actor.Actor, gid string, match int64) error {
 	return s.inGroups(ctx, a, func(tx *pg.Tx, a actor.Actor) error {
 		g, err := loadGroup(tx, gid, match)
 		if err != nil {
@@ -205,7 +208,7 @@ func setGroups(ctx context.Context, tx *pg.Tx, n *Node, groups []string) error {
 
 // CheckGroups implements billing.Groups: every group must be one of the operator's and granted to tenant, by every tenant
 // above it too. The rows are invisible to a reseller's transaction; the database answers yes or no.
-func (s *Service) CheckGroups(ctx context.Context, tx *pg.Tx, tenant, field string, groups []string) error {
+func (s *Groups) CheckGroups(ctx context.Context, tx *pg.Tx, tenant, field string, groups []string) error {
 	var f errs.Faults
 	err := tx.Query(ctx, "SELECT g FROM unnest($2::text[]) g WHERE NOT node_group_granted($1, g)", []any{tenant, groups}, func(r pg.Row) error {
 		var g string
@@ -228,7 +231,7 @@ type GrantedGroup struct {
 }
 
 // GroupsFor lists the groups that the actor's tenant may put into plans, by name.
-func (s *Service) GroupsFor(ctx context.Context, a actor.Actor) ([]GrantedGroup, error) {
+func (s *Groups) GroupsFor(ctx context.Context, a actor.Actor) ([]GrantedGroup, error) {
 	if err := a.Require(actor.May(actor.Plans, actor.Read)); err != nil {
 		return nil, err
 	}

@@ -56,13 +56,14 @@ func (g *Gateway) routes() http.Handler {
 	handle := func(pattern string, serve func(http.ResponseWriter, *http.Request, *link) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { g.guard(w, r, serve) })
 	}
-	handle("POST "+nodeapi.PathRenew, g.renew)
-	handle("POST "+nodeapi.PathHello, g.hello)
-	handle("GET "+nodeapi.PathState, g.state)
-	handle("POST "+nodeapi.PathAck, g.ack)
-	handle("POST "+nodeapi.PathReport, g.report)
-	handle("POST "+nodeapi.PathLease, g.lease)
-	handle("POST "+nodeapi.PathResult, g.result)
+	n := nodeAPI{g}
+	handle("POST "+nodeapi.PathRenew, n.renew)
+	handle("POST "+nodeapi.PathHello, n.hello)
+	handle("GET "+nodeapi.PathState, n.state)
+	handle("POST "+nodeapi.PathAck, n.ack)
+	handle("POST "+nodeapi.PathReport, n.report)
+	handle("POST "+nodeapi.PathLease, n.lease)
+	handle("POST "+nodeapi.PathResult, n.result)
 	mux.HandleFunc("POST "+nodeapi.PathEnrol, g.enrol)
 	mux.HandleFunc("POST "+nodeapi.PathWatch, func(w http.ResponseWriter, r *http.Request) {
 		l, err := identified(r)
@@ -78,6 +79,9 @@ func (g *Gateway) routes() http.Handler {
 	})
 	return mux
 }
+
+// nodeAPI are the calls of a node that is known, each for its own matters only.
+type nodeAPI struct{ *Gateway }
 
 // identified returns the connection's link, or why it is nobody's.
 func identified(r *http.Request) (*link, error) {
@@ -172,7 +176,7 @@ func (g *Gateway) issue(ctx context.Context, q nodeapi.EnrolRequest, from string
 	return nodeapi.EnrolResponse{Node: is.Node, Certificate: is.Chain, CA: is.CA, JobKeys: keys}, nil
 }
 
-func (g *Gateway) renew(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) renew(w http.ResponseWriter, r *http.Request, l *link) error {
 	var q nodeapi.RenewRequest
 	if err := read(r, smallBody, &q); err != nil {
 		return err
@@ -184,7 +188,7 @@ func (g *Gateway) renew(w http.ResponseWriter, r *http.Request, l *link) error {
 	return answer(w, nodeapi.RenewResponse{Certificate: is.Chain, CA: is.CA})
 }
 
-func (g *Gateway) hello(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) hello(w http.ResponseWriter, r *http.Request, l *link) error {
 	var h nodeapi.Hello
 	if err := read(r, smallBody, &h); err != nil {
 		return err
@@ -205,7 +209,7 @@ func (g *Gateway) hello(w http.ResponseWriter, r *http.Request, l *link) error {
 // gzipFrom is the number of subscriber rows from which compressing a document pays.
 const gzipFrom = 200
 
-func (g *Gateway) state(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) state(w http.ResponseWriter, r *http.Request, l *link) error {
 	since, err := strconv.ParseInt(r.URL.Query().Get("since"), 10, 64)
 	if err != nil || since < 0 {
 		return errs.Bad("since", "must be a revision")
@@ -234,7 +238,7 @@ func (g *Gateway) state(w http.ResponseWriter, r *http.Request, l *link) error {
 	return nil
 }
 
-func (g *Gateway) ack(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) ack(w http.ResponseWriter, r *http.Request, l *link) error {
 	var a nodeapi.Ack
 	if err := read(r, smallBody, &a); err != nil {
 		return err
@@ -246,7 +250,7 @@ func (g *Gateway) ack(w http.ResponseWriter, r *http.Request, l *link) error {
 	return nil
 }
 
-func (g *Gateway) report(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) report(w http.ResponseWriter, r *http.Request, l *link) error {
 	var rep nodeapi.Report
 	if err := read(r, nodeapi.MaxBody, &rep); err != nil {
 		return err
@@ -258,7 +262,7 @@ func (g *Gateway) report(w http.ResponseWriter, r *http.Request, l *link) error 
 	return answer(w, ack)
 }
 
-func (g *Gateway) lease(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) lease(w http.ResponseWriter, r *http.Request, l *link) error {
 	var q nodeapi.LeaseRequest
 	if err := read(r, nodeapi.MaxBody, &q); err != nil {
 		return err
@@ -270,7 +274,7 @@ func (g *Gateway) lease(w http.ResponseWriter, r *http.Request, l *link) error {
 	return answer(w, out)
 }
 
-func (g *Gateway) result(w http.ResponseWriter, r *http.Request, l *link) error {
+func (g nodeAPI) result(w http.ResponseWriter, r *http.Request, l *link) error {
 	var res nodeapi.JobResult
 	if err := read(r, resultBody, &res); err != nil {
 		return err

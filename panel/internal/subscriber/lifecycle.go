@@ -36,7 +36,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, c Create) (*Subscri
 	if err != nil {
 		return nil, err
 	}
-	return s.unlessAlone(&keys, func() (*Subscriber, error) {
+	return unlessAlone(&keys, func() (*Subscriber, error) {
 		var out *Subscriber
 		err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
 			out, err = s.create(ctx, tx, a, sid, keys, c)
@@ -48,7 +48,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, c Create) (*Subscri
 
 // unlessAlone runs do, and once more without the right to open Hysteria by the password alone when somebody in the
 // installation has that password already. The caller is not told whose.
-func (s *Service) unlessAlone(keys *Keys, do func() (*Subscriber, error)) (*Subscriber, error) {
+func unlessAlone(keys *Keys, do func() (*Subscriber, error)) (*Subscriber, error) {
 	out, err := do()
 	if err != nil && keys.Alone && pg.Constraint(err) == "subscriber_alone" {
 		keys.Alone = false
@@ -142,7 +142,7 @@ func (s *Service) change(ctx context.Context, a actor.Actor, sid string, match i
 		return nil, err
 	}
 	keys := &Keys{Alone: true}
-	return s.unlessAlone(keys, func() (*Subscriber, error) {
+	return unlessAlone(keys, func() (*Subscriber, error) {
 		var sub *Subscriber
 		err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
 			if sub, err = load(ctx, tx, a, sid, true); err != nil {

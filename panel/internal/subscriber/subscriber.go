@@ -285,7 +285,7 @@ func (s *Service) List(ctx context.Context, a actor.Actor, f Filter, cursor stri
 		return nil, errs.Bad("q", "must have at most 128 characters")
 	}
 	after, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(after) > 64 {
+	if err != nil || len(after) > 64 || !utf8.Valid(after) {
 		return nil, errs.Bad("cursor", "is not a cursor of this listing")
 	}
 	page := &Page{Items: []Subscriber{}}

@@ -259,6 +259,7 @@ func TestSweeps(t *testing.T) {
 	ctx := context.Background()
 	w := subscribertest.New(t)
 	a := w.Reseller(t, "acme")
+	clock := &subscriber.Clock{DB: w.DB}
 	s, err := w.Subs.Create(ctx, a, subscriber.Create{Name: "ann", Edit: func(g *billing.Grants) {
 		g.TrafficLimit, g.Reset = 1000, billing.ResetDaily
 	}})
@@ -292,12 +293,12 @@ func TestSweeps(t *testing.T) {
 		}
 	}
 	due("next_reset")
-	if n, err := w.Subs.ResetDue(ctx); err != nil || n != 1 {
+	if n, err := clock.ResetDue(ctx); err != nil || n != 1 {
 		t.Fatalf("reset %d, %v", n, err)
 	}
 	want(subscriber.Active, 2)
 	due("expires_at")
-	if n, err := w.Subs.ExpireDue(ctx); err != nil || n != 1 {
+	if n, err := clock.ExpireDue(ctx); err != nil || n != 1 {
 		t.Fatalf("expired %d, %v", n, err)
 	}
 	want(subscriber.Expired, 2)

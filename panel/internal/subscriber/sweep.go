@@ -18,11 +18,14 @@ func system(tenant, why string) actor.Actor {
 	return actor.Actor{Tenant: tenant, Kind: actor.System, ID: why, Name: why, Permissions: actor.Full()}
 }
 
+// Clock does what time does to subscribers. Every replica may run one: rows are claimed.
+type Clock struct{ DB *pg.DB }
+
 // ExpireDue moves subscribers whose instant has come to expired, and holds past their deadline too. Nodes refuse them by
 // their own clock already; this makes the panel say so. It returns how many.
-func (s *Service) ExpireDue(ctx context.Context) (int, error) {
+func (c *Clock) ExpireDue(ctx context.Context) (int, error) {
 	n := 0
-	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err := c.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		moved, err := moved(ctx, tx, `UPDATE subscriber SET status = 'expired', reason = '', version = version + 1, updated_at = $1
 			WHERE id IN (SELECT id FROM subscriber WHERE (status IN ('active', 'limited') AND expires_at <= $1)
 				OR (status = 'on_hold' AND hold_deadline <= $1) LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -37,9 +40,9 @@ func (s *Service) ExpireDue(ctx context.Context) (int, error) {
 }
 
 // ResetDue starts the next period of subscribers whose reset instant has come. It returns how many.
-func (s *Service) ResetDue(ctx context.Context) (int, error) {
+func (c *Clock) ResetDue(ctx context.Context) (int, error) {
 	n := 0
-	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err := c.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		due := []Subscriber{}
 		if err := lockDue(tx, &due, sweepBatch); err != nil {
 			return err
