@@ -19,12 +19,12 @@ import (
 // handler does what a job of its kind asks for. Its result is marshalled.
 type handler func(ctx context.Context, args json.RawMessage) (any, error)
 
-// errFinal marks a failure that trying again would not change.
-var errFinal = errors.New("not tried again")
+// finalError is a failure that trying again would not change.
+type finalError struct{ error }
 
-func final(format string, a ...any) error {
-	return fmt.Errorf("%w: %w", errFinal, fmt.Errorf(format, a...))
-}
+func (e finalError) Unwrap() error { return e.error }
+
+func final(format string, a ...any) error { return finalError{fmt.Errorf(format, a...)} }
 
 // jobs judges and runs what comes out of the queue. An id is remembered until its job expires: the same job again is not
 // run again, its result is sent again.
@@ -78,7 +78,8 @@ func (s *jobs) process(ctx context.Context, t *asynq.Task) error {
 	ctx, cancel := context.WithTimeout(ctx, spec.Limit)
 	defer cancel()
 	out, err := s.call(ctx, &j)
-	if err != nil && !errors.Is(err, errFinal) && mayRetry(ctx) {
+	var last finalError
+	if err != nil && !errors.As(err, &last) && mayRetry(ctx) {
 		s.forget(j.ID)
 		return err
 	}

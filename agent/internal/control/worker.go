@@ -168,6 +168,15 @@ func shared(cmd redis.Cmder) bool {
 	return false
 }
 
+// SilenceRedis keeps the Redis library from printing each failed dial to standard error: the loops here tell once. It sets
+// a variable of that library, so it is for main, before anything starts.
+func SilenceRedis() { redis.SetLogger(noLog{}) }
+
+type noLog struct{}
+
+// Printf implements the library's logger.
+func (noLog) Printf(context.Context, string, ...any) {}
+
 // asynqLog hands asynq's lines to slog; Fatal must not end the process.
 type asynqLog struct{ log *slog.Logger }
 

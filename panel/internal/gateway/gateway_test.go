@@ -18,6 +18,7 @@ import (
 	"culvert/panel/internal/gateway"
 	"culvert/panel/internal/pg"
 	"culvert/shared/nodeapi"
+	"culvert/shared/nodeapi/nodeapitest"
 )
 
 func TestNodeAPI(t *testing.T) {
@@ -26,37 +27,35 @@ func TestNodeAPI(t *testing.T) {
 	g := w.gateway(gateway.Limits{})
 	a := w.enrol(g, "ams1")
 	w.panel.wanted = 3
-	w.panel.update = &nodeapi.Update{Node: a.node, Revision: 3, Subscribers: make([]nodeapi.Subscriber, 500)}
+	w.panel.update = &nodeapi.Update{Node: a.Node, Revision: 3, Subscribers: make([]nodeapi.Subscriber, 500)}
 	var h nodeapi.HelloResponse
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Version: "1", Capability: 1, Clock: time.Now().UnixMilli()}, &h); p != nil || h.Node != a.node || h.Wanted != 3 {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Version: "1", Capability: 1, Clock: time.Now().UnixMilli()}, &h); p != nil || h.Node != a.Node || h.Wanted != 3 {
 		t.Fatalf("hello: %+v, %v", h, p)
 	}
 	var u nodeapi.Update
-	if p := a.send(http.MethodGet, nodeapi.PathState+"?since=0", nil, &u); p != nil || u.Revision != 3 || len(u.Subscribers) != 500 {
+	if p := a.Send(http.MethodGet, nodeapi.PathState+"?since=0", nil, &u); p != nil || u.Revision != 3 || len(u.Subscribers) != 500 {
 		t.Fatalf("state: %d, %v", u.Revision, p)
 	}
-	res, err := a.http.Get(a.url(nodeapi.PathState + "?since=3&hash=x"))
-	if err != nil || res.StatusCode != http.StatusNotModified {
-		t.Fatalf("nothing newer: %v, %v", res, err)
+	if status := a.Status(nodeapi.PathState + "?since=3&hash=x"); status != http.StatusNotModified {
+		t.Fatalf("nothing newer: %d", status)
 	}
-	_ = res.Body.Close()
-	if p := a.post(nodeapi.PathAck, nodeapi.Ack{Revision: 3, Applied: true}, nil); p != nil || len(w.panel.acks) != 1 {
+	if p := a.Post(nodeapi.PathAck, nodeapi.Ack{Revision: 3, Applied: true}, nil); p != nil || len(w.panel.acks) != 1 {
 		t.Errorf("ack: %v", p)
 	}
 	var ack nodeapi.ReportAck
-	if p := a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 7}, &ack); p != nil || ack.Seq != 7 {
+	if p := a.Post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 7}, &ack); p != nil || ack.Seq != 7 {
 		t.Errorf("report: %v", p)
 	}
 	var lease nodeapi.LeaseResponse
-	if p := a.post(nodeapi.PathLease, nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: "s"}}}, &lease); p != nil || len(lease.Allowances) != 1 {
+	if p := a.Post(nodeapi.PathLease, nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: "s"}}}, &lease); p != nil || len(lease.Allowances) != 1 {
 		t.Errorf("lease: %v", p)
 	}
-	if p := a.post(nodeapi.PathResult, nodeapi.JobResult{ID: "j", OK: true}, nil); p != nil || len(w.panel.results) != 1 {
+	if p := a.Post(nodeapi.PathResult, nodeapi.JobResult{ID: "j", OK: true}, nil); p != nil || len(w.panel.results) != 1 {
 		t.Errorf("result: %v", p)
 	}
-	_, csr := newCSR(t)
+	csr := nodeapitest.CSR(t, nil)
 	var renewed nodeapi.RenewResponse
-	if p := a.post(nodeapi.PathRenew, nodeapi.RenewRequest{CSR: csr}, &renewed); p != nil || !strings.Contains(renewed.Certificate, "BEGIN CERTIFICATE") {
+	if p := a.Post(nodeapi.PathRenew, nodeapi.RenewRequest{CSR: csr}, &renewed); p != nil || !strings.Contains(renewed.Certificate, "BEGIN CERTIFICATE") {
 		t.Errorf("renew: %v", p)
 	}
 }
@@ -84,12 +83,12 @@ func TestBadRequestsGetAClearError(t *testing.T) {
 		"bad CSR":        {"POST", nodeapi.PathRenew, `{"csr":"x"}`, nodeapi.CodeInvalid, "csr"},
 		"bad token":      {"POST", nodeapi.PathEnrol, `{"token":"x","csr":"x"}`, nodeapi.CodeInvalid, "csr"},
 	} {
-		p := a.send(c.method, c.path, strings.NewReader(c.body), nil)
+		p := a.Send(c.method, c.path, strings.NewReader(c.body), nil)
 		if p == nil || p.Code != c.code || p.Path != c.path2 || p.Message == "" {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	if p := a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 1, Usage: make([]nodeapi.Usage, 10)}, nil); p != nil {
+	if p := a.Post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: 1, Usage: make([]nodeapi.Usage, 10)}, nil); p != nil {
 		t.Errorf("the connection does not survive bad requests: %v", p)
 	}
 }
@@ -99,9 +98,9 @@ func TestBadCertificatesGetAClearError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	g := w.gateway(gateway.Limits{})
-	node, now := w.enrol(g, "ams1").node, time.Now()
+	node, now := w.enrol(g, "ams1").Node, time.Now()
 	other := newWorld(t)
-	alien := other.enrol(other.gateway(gateway.Limits{}), "elsewhere").cert
+	alien := other.enrol(other.gateway(gateway.Limits{}), "elsewhere").Cert
 	for name, c := range map[string]struct {
 		cert *tls.Certificate
 		code string
@@ -114,10 +113,10 @@ func TestBadCertificatesGetAClearError(t *testing.T) {
 		"not listed":    {w.forge(node, now.Add(-time.Hour), now.Add(time.Hour), false), nodeapi.CodeRevoked, "revoked"},
 	} {
 		a := w.client(g, node, c.cert)
-		if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != c.code || !strings.Contains(p.Message, c.text) {
+		if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != c.code || !strings.Contains(p.Message, c.text) {
 			t.Errorf("%s: the API says %+v", name, p)
 		}
-		q, err := a.queue()
+		q, err := a.Queue()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -128,7 +127,7 @@ func TestBadCertificatesGetAClearError(t *testing.T) {
 		_ = q.Close()
 	}
 	good := w.client(g, node, w.forge(node, now.Add(-time.Hour), now.Add(time.Hour), true))
-	if p := good.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := good.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("a listed certificate is refused: %v", p)
 	}
 }
@@ -139,15 +138,15 @@ func TestHeldStream(t *testing.T) {
 	g := w.gateway(gateway.Limits{})
 	a := w.enrol(g, "ams1")
 	w.panel.wanted = 5
-	s := a.watch()
-	if f := <-s.frames; f.Wanted != 5 {
+	s := w.watch(a)
+	if f := <-s.Frames; f.Wanted != 5 {
 		t.Fatalf("first frame says %d", f.Wanted)
 	}
 	var took []time.Duration
 	for rev := int64(6); rev < 36; rev++ {
-		notify(t, w.db, pg.ChannelRevision, fmt.Sprintf("%s %d", a.node, rev))
+		notify(t, w.db, pg.ChannelRevision, fmt.Sprintf("%s %d", a.Node, rev))
 		at := time.Now()
-		for f := range s.frames {
+		for f := range s.Frames {
 			if f.Wanted == rev {
 				break
 			}
@@ -160,17 +159,17 @@ func TestHeldStream(t *testing.T) {
 		t.Errorf("median of %s from commit to frame", took[15])
 	}
 	eventually(t, 10*time.Second, "the heartbeat is stored", func() bool {
-		n, err := w.fleet.Get(t.Context(), w.op, a.node)
+		n, err := w.fleet.Get(t.Context(), w.op, a.Node)
 		return err == nil && n.Fault == "disk full" && n.Online
 	})
-	s.silence()
+	s.Silence()
 	select {
-	case <-s.ended:
+	case <-s.Ended:
 	case <-time.After(10 * heartbeat):
 		t.Error("the stream of a silent node is held for ever")
 	}
 	eventually(t, 10*time.Second, "the node is offline", func() bool {
-		n, err := w.fleet.Get(t.Context(), w.op, a.node)
+		n, err := w.fleet.Get(t.Context(), w.op, a.Node)
 		return err == nil && !n.Online
 	})
 }
@@ -188,9 +187,9 @@ func TestRevokeEndsConnectionsEverywhere(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.gateway(gateway.Limits{}), w.gateway(gateway.Limits{})
 	a, b := w.enrol(one, "ams1"), w.enrol(one, "ams2")
-	elsewhere := w.client(two, a.node, a.cert)
-	streams := []*stream{a.watch(), elsewhere.watch()}
-	q, err := elsewhere.queue()
+	elsewhere := w.client(two, a.Node, a.Cert)
+	streams := []*nodeapitest.Stream{w.watch(a), w.watch(elsewhere)}
+	q, err := elsewhere.Queue()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,15 +200,15 @@ func TestRevokeEndsConnectionsEverywhere(t *testing.T) {
 	if _, err := io.ReadFull(q, line); err != nil || string(line) != "+PONG\r\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	others := b.watch()
-	<-others.frames
-	if _, err := w.fleet.Revoke(t.Context(), w.op, a.node, 0); err != nil {
+	others := w.watch(b)
+	<-others.Frames
+	if _, err := w.fleet.Revoke(t.Context(), w.op, a.Node, 0); err != nil {
 		t.Fatal(err)
 	}
 	limit := time.After(time.Second)
 	for i, s := range streams {
 		select {
-		case <-s.ended:
+		case <-s.Ended:
 		case <-limit:
 			t.Errorf("stream %d outlives the revocation by a second", i)
 		}
@@ -218,16 +217,16 @@ func TestRevokeEndsConnectionsEverywhere(t *testing.T) {
 	if _, err := q.Read(line); err == nil || isTimeout(err) {
 		t.Errorf("queue connection after revocation: %v", err)
 	}
-	for _, x := range []*agent{a, elsewhere} {
-		if p := x.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeRevoked {
+	for _, x := range []*nodeapitest.Agent{a, elsewhere} {
+		if p := x.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeRevoked {
 			t.Errorf("after revocation: %+v", p)
 		}
 	}
-	if p := b.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := b.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("the other node: %v", p)
 	}
 	select {
-	case <-others.ended:
+	case <-others.Ended:
 		t.Error("the other node's stream ended")
 	default:
 	}
@@ -243,8 +242,8 @@ func TestSweepEndsWhatWasNotAnnounced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
-	s := a.watch()
-	<-s.frames
+	s := w.watch(a)
+	<-s.Frames
 	err := w.db.InSystem(t.Context(), func(tx *pg.Tx) error {
 		_, err := tx.Exec(t.Context(), "UPDATE node_certificate SET revoked_at = now()")
 		return err
@@ -253,7 +252,7 @@ func TestSweepEndsWhatWasNotAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Now()
-	<-s.ended
+	<-s.Ended
 	if took := time.Since(at); took > 2500*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
@@ -263,10 +262,10 @@ func TestSuspendedNodesStayConnected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
-	if _, err := w.fleet.Suspend(t.Context(), w.op, a.node, 0); err != nil {
+	if _, err := w.fleet.Suspend(t.Context(), w.op, a.Node, 0); err != nil {
 		t.Fatal(err)
 	}
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("a suspended node cannot be told to stop serving: %v", p)
 	}
 }
@@ -282,17 +281,17 @@ func TestBoundsPerNode(t *testing.T) {
 	w.panel.mu.Unlock()
 	answers := make(chan *nodeapi.Problem, 2)
 	for seq := range int64(2) {
-		go func() { answers <- a.post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: seq + 1}, nil) }()
+		go func() { answers <- a.Post(nodeapi.PathReport, nodeapi.Report{Epoch: 1, Seq: seq + 1}, nil) }()
 	}
 	eventually(t, 5*time.Second, "two requests are under way", func() bool {
 		w.panel.mu.Lock()
 		defer w.panel.mu.Unlock()
 		return len(w.panel.reports) == 2
 	})
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeTooMany {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p == nil || p.Code != nodeapi.CodeTooMany {
 		t.Errorf("a third request at once: %+v", p)
 	}
-	if p := b.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := b.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("the other node: %v", p)
 	}
 	close(block)
@@ -303,20 +302,20 @@ func TestBoundsPerNode(t *testing.T) {
 	}
 	refused := 0
 	for range 40 {
-		if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil && p.Code == nodeapi.CodeTooMany {
+		if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil && p.Code == nodeapi.CodeTooMany {
 			refused++
 		}
 	}
 	if refused == 0 {
 		t.Error("40 requests pass at 10 a second")
 	}
-	first := w.client(g, b.node, b.cert)
-	s := first.watch()
+	first := w.client(g, b.Node, b.Cert)
+	s := w.watch(first)
 	for range 2 {
-		w.client(g, b.node, b.cert).watch()
+		w.watch(w.client(g, b.Node, b.Cert))
 	}
 	select {
-	case <-s.ended:
+	case <-s.Ended:
 	case <-time.After(5 * time.Second):
 		t.Error("a third connection did not end the oldest")
 	}
@@ -328,7 +327,7 @@ func TestSilentStrangers(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(gateway.Limits{Strangers: 16})
 	a := w.enrol(g, "ams1")
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Fatal(p)
 	}
 	var d net.Dialer
@@ -339,7 +338,7 @@ func TestSilentStrangers(t *testing.T) {
 		}
 		defer func() { _ = c.Close() }()
 	}
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("a node that is connected: %v", p)
 	}
 	plain, err := d.DialContext(t.Context(), "tcp", g.Addr().String())
@@ -360,10 +359,10 @@ func TestEnrolmentIsPaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.client(w.gateway(gateway.Limits{}), "", nil)
-	_, csr := newCSR(t)
+	csr := nodeapitest.CSR(t, nil)
 	codes := map[string]int{}
 	for range 15 {
-		p := a.post(nodeapi.PathEnrol, nodeapi.EnrolRequest{Token: "cvt_guess", CSR: csr}, nil)
+		p := a.Post(nodeapi.PathEnrol, nodeapi.EnrolRequest{Token: "cvt_guess", CSR: csr}, nil)
 		codes[p.Code]++
 	}
 	if codes[nodeapi.CodeDenied] < 10 || codes[nodeapi.CodeTooMany] == 0 {
@@ -376,13 +375,13 @@ func TestCloseEndsHeldStreams(t *testing.T) {
 	w := newWorld(t)
 	g := w.gateway(gateway.Limits{})
 	a := w.enrol(g, "ams1")
-	s := a.watch()
-	<-s.frames
+	s := w.watch(a)
+	<-s.Frames
 	at := time.Now()
 	if err := g.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
-	<-s.ended
+	<-s.Ended
 	if took := time.Since(at); took > 5*time.Second {
 		t.Errorf("closing took %s", took)
 	}
@@ -393,11 +392,11 @@ func TestStartWithoutRedis(t *testing.T) {
 	w := newWorld(t)
 	w.redis.Kill()
 	a := w.enrol(w.gateway(gateway.Limits{}), "ams1")
-	if p := a.post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+	if p := a.Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
 		t.Errorf("the node API needs Redis: %v", p)
 	}
 	var n *fleet.Node
-	n, err := w.fleet.Get(t.Context(), w.op, a.node)
+	n, err := w.fleet.Get(t.Context(), w.op, a.Node)
 	if err != nil || n.Status != fleet.StatusActive {
 		t.Errorf("%v, %v", n, err)
 	}

@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,12 +9,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/json"
-	"encoding/pem"
 	"io"
 	"log/slog"
 	"math/big"
-	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -33,6 +29,7 @@ import (
 	"culvert/panel/internal/vault"
 	"culvert/shared/logging"
 	"culvert/shared/nodeapi"
+	"culvert/shared/nodeapi/nodeapitest"
 )
 
 // panel is what the gateway asks, faked.
@@ -167,40 +164,13 @@ func (w *world) roots() *x509.CertPool {
 	return r
 }
 
-// agent is a node's end.
-type agent struct {
-	w    *world
-	g    *gateway.Gateway
-	node string
-	cert *tls.Certificate
-	http *http.Client
+// client is a node, or a stranger when cert is nil.
+func (w *world) client(g *gateway.Gateway, node string, cert *tls.Certificate) *nodeapitest.Agent {
+	return nodeapitest.NewAgent(w.t, g.Addr().String(), w.roots(), node, cert)
 }
 
-func (w *world) client(g *gateway.Gateway, node string, cert *tls.Certificate) *agent {
-	cfg := &tls.Config{RootCAs: w.roots(), ServerName: nodeapi.GatewayName, MinVersion: tls.VersionTLS13}
-	if cert != nil {
-		cfg.Certificates = []tls.Certificate{*cert}
-	}
-	tr := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true}
-	w.t.Cleanup(tr.CloseIdleConnections)
-	return &agent{w: w, g: g, node: node, cert: cert, http: &http.Client{Transport: tr}}
-}
-
-func newCSR(t testing.TB) (*ecdsa.PrivateKey, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-}
-
-// enrol makes a node and enrols it over the gateway.
-func (w *world) enrol(g *gateway.Gateway, name string) *agent {
+// enrol makes a node and enrols it over the gateway, as an agent does.
+func (w *world) enrol(g *gateway.Gateway, name string) *nodeapitest.Agent {
 	w.t.Helper()
 	ctx := context.Background()
 	n, err := w.fleet.Create(ctx, w.op, fleet.NewNode{Name: name})
@@ -211,64 +181,11 @@ func (w *world) enrol(g *gateway.Gateway, name string) *agent {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	key, csr := newCSR(w.t)
-	stranger := w.client(g, "", nil)
-	var out nodeapi.EnrolResponse
-	if p := stranger.post(nodeapi.PathEnrol, nodeapi.EnrolRequest{Token: tok.Text.Reveal(), CSR: csr, Version: "t", Capability: 1}, &out); p != nil {
-		w.t.Fatalf("enrol: %v", p)
-	}
+	a, out := nodeapitest.Enrol(w.t, g.Addr().String(), tok.Pin, tok.Text.Reveal())
 	if out.Node != n.ID || len(out.JobKeys) != 1 {
 		w.t.Fatalf("enrolled as %+v", out)
 	}
-	block, _ := pem.Decode([]byte(out.Certificate))
-	return w.client(g, n.ID, &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key})
-}
-
-func (a *agent) url(path string) string { return "https://" + a.g.Addr().String() + path }
-
-// post sends a document and reads the answer, or the problem.
-func (a *agent) post(path string, in, out any) *nodeapi.Problem {
-	a.w.t.Helper()
-	b, err := json.Marshal(in)
-	if err != nil {
-		a.w.t.Fatal(err)
-	}
-	return a.send(http.MethodPost, path, bytes.NewReader(b), out)
-}
-
-func (a *agent) send(method, path string, body io.Reader, out any) *nodeapi.Problem {
-	a.w.t.Helper()
-	req, err := http.NewRequest(method, a.url(path), body)
-	if err != nil {
-		a.w.t.Fatal(err)
-	}
-	res, err := a.http.Do(req)
-	if err != nil {
-		return &nodeapi.Problem{Code: "transport", Message: err.Error()}
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode >= 400 {
-		var p nodeapi.Problem
-		if err := json.NewDecoder(res.Body).Decode(&p); err != nil || p.Clock == 0 {
-			a.w.t.Errorf("%s answers %d without a problem: %v", path, res.StatusCode, err)
-		}
-		return &p
-	}
-	if out != nil && res.StatusCode == http.StatusOK {
-		if err := json.NewDecoder(res.Body).Decode(out); err != nil {
-			a.w.t.Errorf("%s: %v", path, err)
-		}
-	}
-	return nil
-}
-
-// queue dials the pipe.
-func (a *agent) queue() (*tls.Conn, error) {
-	cfg := &tls.Config{RootCAs: a.w.roots(), ServerName: nodeapi.GatewayName, NextProtos: []string{nodeapi.ALPNQueue}, MinVersion: tls.VersionTLS13}
-	if a.cert != nil {
-		cfg.Certificates = []tls.Certificate{*a.cert}
-	}
-	return tls.Dial("tcp", a.g.Addr().String(), cfg)
+	return a
 }
 
 // forge signs a certificate with the panel's own CA.
@@ -283,7 +200,10 @@ func (w *world) forge(node string, from, to time.Time, listed bool) *tls.Certifi
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	key, _ := newCSR(w.t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	serial := make([]byte, 16)
 	_, _ = rand.Read(serial)
 	serial[0] = 0x41
@@ -308,57 +228,12 @@ func (w *world) forge(node string, from, to time.Time, listed bool) *tls.Certifi
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// stream is the node's end of a held stream.
-type stream struct {
-	frames chan nodeapi.PanelFrame
-	ended  chan struct{}
-
-	silence func() // stops the heartbeat
-}
-
-func (a *agent) watch() *stream {
-	a.w.t.Helper()
-	pr, pw := io.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url(nodeapi.PathWatch), pr)
+func (w *world) watch(a *nodeapitest.Agent) *nodeapitest.Stream {
+	w.t.Helper()
+	s, err := a.Watch(heartbeat/2, nodeapi.AgentFrame{Fault: "disk full"})
 	if err != nil {
-		a.w.t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	res, err := a.http.Do(req)
-	if err != nil || res.StatusCode != http.StatusOK {
-		a.w.t.Fatalf("watch: %v, %v", res, err)
-	}
-	s := &stream{frames: make(chan nodeapi.PanelFrame, 100), ended: make(chan struct{})}
-	quiet, silent := make(chan struct{}), make(chan struct{})
-	s.silence = sync.OnceFunc(func() { close(quiet); <-silent })
-	go func() {
-		defer close(silent)
-		tick := time.NewTicker(heartbeat / 2)
-		defer tick.Stop()
-		for up := json.NewEncoder(pw); ; {
-			if up.Encode(nodeapi.AgentFrame{Fault: "disk full", Clock: time.Now().UnixMilli()}) != nil {
-				return
-			}
-			select {
-			case <-quiet:
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	go func() {
-		defer close(s.ended)
-		defer func() { _ = res.Body.Close() }()
-		dec := json.NewDecoder(res.Body)
-		for {
-			var f nodeapi.PanelFrame
-			if dec.Decode(&f) != nil {
-				return
-			}
-			s.frames <- f
-		}
-	}()
-	a.w.t.Cleanup(func() { cancel(); _ = pw.Close(); <-s.ended; s.silence() })
 	return s
 }
 
