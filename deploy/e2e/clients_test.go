@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/apernet/hysteria/core/v2/client"
+	"golang.org/x/net/proxy"
 
 	"culvert/agent/foreigntest"
 )
@@ -42,7 +43,7 @@ func (in *installation) serve() service {
 }
 
 // hysteriaClient connects core/v2's own client.
-func hysteriaClient(t *testing.T, addr, auth string) client.Client {
+func hysteriaClient(t testing.TB, addr, auth string) client.Client {
 	t.Helper()
 	c, err := tryHysteria(addr, auth)
 	if err != nil {
@@ -62,8 +63,8 @@ func tryHysteria(addr, auth string) (client.Client, error) {
 }
 
 // through makes an HTTP client over a proxy URL; Go's own SOCKS5 and HTTP proxy client.
-func through(proxy string) *http.Client {
-	u, err := url.Parse(proxy)
+func through(via string) *http.Client {
+	u, err := url.Parse(via)
 	if err != nil {
 		panic(err)
 	}
@@ -75,4 +76,13 @@ func curl(args ...string) (string, error) {
 	cmd := exec.Command("curl", append([]string{"-sS", "--fail", "--max-time", "120", "-o", "/dev/null", "-w", "%{http_code} %{size_download}"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
+}
+
+// socksDial opens one tunnel with x/net's SOCKS5 client.
+func socksDial(addr string, c customer, dest string) (net.Conn, error) {
+	d, err := proxy.SOCKS5("tcp", addr, &proxy.Auth{User: c.login, Password: c.password}, proxy.Direct)
+	if err != nil {
+		return nil, err
+	}
+	return d.Dial("tcp", dest)
 }

@@ -45,7 +45,7 @@ var programs = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobal
 
 // installation is a running `culvert-panel up`.
 type installation struct {
-	t        *testing.T
+	t        testing.TB
 	dir, bin string
 	env      []string
 	url      string
@@ -80,7 +80,7 @@ const (
 )
 
 // install starts a fresh installation and signs its operator in.
-func install(t *testing.T, env ...string) *installation {
+func install(t testing.TB, env ...string) *installation {
 	t.Helper()
 	bin, err := programs()
 	if err != nil {
@@ -259,7 +259,7 @@ func (in *installation) ok(hash, cmd string, args ...string) string {
 }
 
 // eventually polls until check is content, on a ticker, up to a bound that only a broken system reaches.
-func eventually(t *testing.T, within time.Duration, what string, check func() error) {
+func eventually(t testing.TB, within time.Duration, what string, check func() error) {
 	t.Helper()
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()

@@ -52,7 +52,7 @@ func (c countedConn) Write(p []byte) (int, error) {
 
 // newTarget serves GET /bytes/N (N bytes), GET /slow (bytes without end, one chunk each 10 ms), POST / (reads a body),
 // and echoes datagrams on the same port.
-func newTarget(t *testing.T) *target {
+func newTarget(t testing.TB) *target {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

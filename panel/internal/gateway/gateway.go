@@ -58,7 +58,7 @@ type Limits struct {
 
 func (l Limits) orDefault() Limits {
 	for _, f := range []struct{ v, def *int }{
-		{&l.Connections, new(16384)}, {&l.Strangers, new(256)}, {&l.PerNode, new(4)}, {&l.Requests, new(50)}, {&l.AtOnce, new(16)},
+		{&l.Connections, new(16384)}, {&l.Strangers, new(256)}, {&l.PerNode, new(4)}, {&l.Requests, new(500)}, {&l.AtOnce, new(16)},
 	} {
 		if *f.v == 0 {
 			*f.v = *f.def
@@ -298,7 +298,7 @@ func (g *Gateway) tlsConfig() *tls.Config {
 
 // identify judges the client's certificate: ours, in time, listed, of a node that may connect.
 func (g *Gateway) identify(ctx context.Context, conn *tls.Conn, state tls.ConnectionState, source string) *link {
-	l := newLink(g.life, conn, source)
+	l := newLink(g.life, conn, source) //nolint:contextcheck // the connection outlives the handshake's context
 	if err := fleet.Verify(g.roots, state.PeerCertificates, time.Now()); err != nil {
 		l.problem = asProblem(err)
 		return l
