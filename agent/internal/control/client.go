@@ -139,7 +139,7 @@ func (b *backoff) reset() { b.next = b.least }
 
 // pause returns how long to wait now: between half and all of the present step.
 func (b *backoff) pause() time.Duration {
-	d := b.next/2 + rand.N(b.next/2+1)
+	d := b.next/2 + rand.N(b.next/2+1) //nolint:gosec // jitter is no secret
 	b.next = min(2*b.next, b.most)
 	return d
 }

@@ -74,12 +74,6 @@ func (e *engine) Grant(a []nodeapi.Allowance) {
 	e.granted = append(e.granted, a...)
 }
 
-func (e *engine) setFail(rev int64, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.fail[rev] = err
-}
-
 func (e *engine) grants() []nodeapi.Allowance {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -88,6 +88,15 @@ func patient(opt *redis.Options) *redis.Options {
 	return &own
 }
 
+// SilenceRedis keeps the Redis library from printing each failed dial to standard error: the services here tell once. It
+// sets a variable of that library, so it is for main, before anything starts.
+func SilenceRedis() { redis.SetLogger(noLog{}) }
+
+type noLog struct{}
+
+// Printf implements the library's logger.
+func (noLog) Printf(context.Context, string, ...any) {}
+
 // Start begins to work tasks off.
 func (q *Queue) Start(context.Context) error {
 	if err := q.server.Start(asynq.HandlerFunc(q.process)); err != nil {
@@ -159,7 +168,7 @@ func batchID(rows []outbox.Row) string {
 	}
 	h := sha256.New()
 	for _, r := range rows {
-		fmt.Fprintf(h, "%s.%d\n", r.ID, r.Attempt)
+		_, _ = fmt.Fprintf(h, "%s.%d\n", r.ID, r.Attempt) // a hash takes everything
 	}
 	return first + "+" + hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -61,6 +61,7 @@ func Enrol(t testing.TB, gateway, pin, token string) (*Agent, nodeapi.EnrolRespo
 	block, _ := pem.Decode([]byte(out.Certificate))
 	if block == nil {
 		t.Fatalf("enrolled with the certificate %q", out.Certificate)
+		return nil, out
 	}
 	cert := &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}
 	return NewAgent(t, gateway, stranger.roots, out.Node, cert), out
