@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/gateway"
 	"culvert/panel/internal/pg"
 	"culvert/shared/nodeapi"
