@@ -30,6 +30,8 @@ func main() {
 	os.Exit(code)
 }
 
+const tailLines = 1000
+
 const usage = "usage: culvert-agent run | enrol | version\n"
 
 func run(ctx context.Context, args []string) int {
@@ -46,7 +48,8 @@ func run(ctx context.Context, args []string) int {
 		_, _ = fmt.Fprintf(os.Stderr, "culvert-agent: configuration:\n%v\n", err)
 		return 2
 	}
-	tail := app.NewTail()
+	control.SilenceRedis()
+	tail := control.NewTail(tailLines)
 	log := logging.New(io.MultiWriter(os.Stderr, tail), c.LogLevel)
 	switch args[0] {
 	case "run":

@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintf(os.Stderr, "culvert-panel: configuration:\n%v\n", err)
 		return 2
 	}
+	app.Quiet()
 	log := logging.New(os.Stderr, c.LogLevel)
 	switch {
 	case args[0] == "up":

@@ -73,7 +73,10 @@ func (c *clock) tidy(ctx context.Context) {
 			c.log.WarnContext(ctx, "clock: task failed", "task", s.what, "error", err)
 		}
 	}
+	if _, err := c.s.Fleet.Sweep(ctx); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "clock: task failed", "task", "forget old certificates and tokens", "error", err)
+	}
 	if _, err := outbox.Sweep(ctx, c.s.DB); err != nil && ctx.Err() == nil {
-		c.log.WarnContext(ctx, "clock: drop finished events", "error", err)
+		c.log.WarnContext(ctx, "clock: task failed", "task", "drop finished events", "error", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/hestia"
+	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/local"
 	"culvert/shared/secret"
 )
@@ -136,3 +137,6 @@ func Maintain(ctx context.Context, c config.Config, args []string, log *slog.Log
 	}
 	return nil
 }
+
+// Quiet keeps libraries from printing on their own. It is for main, before anything starts.
+func Quiet() { jobs.SilenceRedis() }

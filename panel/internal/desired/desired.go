@@ -39,7 +39,7 @@ func New(db *pg.DB, v *vault.Vault, certs *cert.Service, settings Settings, log 
 func Kinds() []string {
 	return []string{
 		"subscriber.changed", "subscriber.deleted", "network.changed", "node.changed", "node.revoked", "certificate.changed",
-		"tenant.changed", "settings.changed",
+		"tenant.changed", "job_keys.rotated",
 	}
 }
 
@@ -77,7 +77,7 @@ func (s *Service) Handle(ctx context.Context, rows []outbox.Row) error {
 			w.certs[x.Certificate] = true
 		case "tenant.changed":
 			w.tenants[x.Tenant] = true
-		case "settings.changed":
+		case "job_keys.rotated":
 			w.everything = true
 		}
 	}
