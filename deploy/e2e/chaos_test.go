@@ -32,10 +32,11 @@ type breaker struct {
 	to    string
 	mu    sync.Mutex
 	conns map[net.Conn]bool
+	down  bool // nobody gets through
 	wg    sync.WaitGroup
 }
 
-func newBreaker(t *testing.T, to string) *breaker {
+func newBreaker(t testing.TB, to string) *breaker {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,6 +62,12 @@ func newBreaker(t *testing.T, to string) *breaker {
 
 func (b *breaker) relay(c net.Conn) {
 	defer c.Close()
+	b.mu.Lock()
+	down := b.down
+	b.mu.Unlock()
+	if down {
+		return
+	}
 	up, err := net.Dial("tcp", b.to)
 	if err != nil {
 		return
@@ -88,6 +95,16 @@ func (b *breaker) hold(c net.Conn, on bool) {
 		b.conns[c] = true
 	} else {
 		delete(b.conns, c)
+	}
+}
+
+// set lets nobody through, or everybody again.
+func (b *breaker) set(down bool) {
+	b.mu.Lock()
+	b.down = down
+	b.mu.Unlock()
+	if down {
+		b.cut()
 	}
 }
 
@@ -143,12 +160,7 @@ func TestChaosAccounting(t *testing.T) {
 		rounds = soakRounds
 	}
 	in := install(t)
-	in.stop()
-	gateway := in.variable("CULVERT_GATEWAY_LISTEN")
-	b := newBreaker(t, gateway)
-	in.env = append(in.env, "CULVERT_GATEWAY_PUBLIC="+b.Addr().String())
-	in.start()
-	in.signIn()
+	b := in.behindBreaker()
 	s := in.serve()
 	hash := in.hash()
 	in.gold(hash)
@@ -176,6 +188,17 @@ func TestChaosAccounting(t *testing.T) {
 	wg.Wait()
 	in.within("SOCKS5", ann.id, s.socksID, socks, lost)
 	in.within("HTTP", ann.id, s.webID, web, lost)
+}
+
+// behindBreaker puts the node's line to the panel through a relay that the test can cut.
+func (in *installation) behindBreaker() *breaker {
+	in.t.Helper()
+	in.stop()
+	b := newBreaker(in.t, in.variable("CULVERT_GATEWAY_LISTEN"))
+	in.env = append(in.env, "CULVERT_GATEWAY_PUBLIC="+b.Addr().String())
+	in.start()
+	in.signIn()
+	return b
 }
 
 func (in *installation) variable(name string) string {

@@ -65,7 +65,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 	sub := &Subscriber{
 		TenantID: a.Tenant, ID: sid, Name: c.Name, Email: c.Email, FullName: c.FullName, Comment: c.Comment, Label: c.Label,
 		Language: c.Language, PlanID: plan.ID, PlanName: plan.Name, Status: Active, Grants: plan.Grants, Keys: keys,
-		Terms:   Terms{Period: 1, PeriodStart: tx.Now, ExpiresAt: c.ExpiresAt, HoldDeadline: c.HoldDeadline},
+		Terms:   Terms{Period: 1, PeriodStart: tx.Now, ExpiresAt: wholeSecond(c.ExpiresAt), HoldDeadline: c.HoldDeadline},
 		Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now,
 	}
 	if sub.Language == "" {
@@ -187,7 +187,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, sid string, match i
 		}
 		if p.ExpiresAt != nil {
 			d["expires_at"] = [2]any{sub.ExpiresAt, *p.ExpiresAt}
-			sub.ExpiresAt = *p.ExpiresAt
+			sub.ExpiresAt = wholeSecond(*p.ExpiresAt)
 		}
 		if p.Edit == nil {
 			return nil
@@ -269,8 +269,7 @@ func (s *Service) Unsuspend(ctx context.Context, a actor.Actor, sid string, matc
 // Expire ends a subscriber's term now.
 func (s *Service) Expire(ctx context.Context, a actor.Actor, sid string, match int64) (*Subscriber, error) {
 	return s.change(ctx, a, sid, match, "subscriber.expire", func(tx *pg.Tx, sub *Subscriber, _ audit.Diff) error {
-		now := tx.Now
-		sub.ExpiresAt = &now
+		sub.ExpiresAt = wholeSecond(&tx.Now)
 		if sub.Status == OnHold {
 			sub.Status = Active
 		}
@@ -377,6 +376,15 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, sid string, match i
 		}
 		return audit.Record(ctx, tx, a, "subscriber.delete", "subscriber/"+sid, audit.Diff{"name": sub.Name})
 	})
+}
+
+// wholeSecond cuts an expiry to what nodes are told, so that panel and node mean the same instant.
+func wholeSecond(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	s := t.UTC().Truncate(time.Second)
+	return &s
 }
 
 // nextReset returns the first instant after now at which a new period starts, or nil.

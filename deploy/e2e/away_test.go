@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestPanelAway cuts the node off from its panel. A metered subscriber is served until the slice that the node holds is
+// spent, and no further; expiry holds by the node's own clock; once the panel is back the ledger equals the truth, and
+// the rest of the limit can be used to the byte.
+func TestPanelAway(t *testing.T) {
+	in := install(t)
+	b := in.behindBreaker()
+	s := in.serve()
+	hash := in.hash()
+	in.gold(hash)
+	ann, bob := in.customer(hash, s.node, "ann", "gold"), in.customer(hash, s.node, "bob", "gold")
+	const limit, piece = 40 << 20, 1 << 20
+	in.applies(s.node, func() { in.must("PATCH", "/subscribers/"+ann.id, map[string]any{"traffic_limit": limit}) })
+	soon := time.Now().Add(6 * time.Second).UTC().Truncate(time.Second)
+	in.applies(s.node, func() {
+		in.must("PATCH", "/subscribers/"+bob.id, map[string]any{"expires_at": soon.Format(time.RFC3339)})
+	})
+	x := newTarget(t)
+	fetch := func(c customer) error {
+		_, err := curl("-x", c.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(piece)))
+		return err
+	}
+	if err := errors.Join(fetch(ann), fetch(bob)); err != nil {
+		t.Fatal(err)
+	}
+	b.set(true)
+	served := 0
+	for fetch(ann) == nil {
+		if served++; served*piece > limit {
+			t.Fatalf("%d MiB served without the panel, the limit is %d MiB", served, limit>>20)
+		}
+	}
+	if served == 0 {
+		t.Error("nothing was served without the panel: the node held no slice")
+	}
+	t.Logf("%d MiB served without the panel", served)
+	eventually(t, 20*time.Second, "expiry by the node's clock", func() error {
+		if fetch(bob) == nil {
+			return errors.New("still served")
+		}
+		return nil
+	})
+	if time.Now().Before(soon) {
+		t.Error("expired before the instant")
+	}
+	b.set(false)
+	eventually(t, time.Minute, "the whole limit", func() error {
+		if fetch(ann) == nil {
+			return errors.New("still served")
+		}
+		got := in.must("GET", "/subscribers/"+ann.id, nil)
+		if got["status"] != "limited" {
+			return fmt.Errorf("status %v", got["status"])
+		}
+		return nil
+	})
+	eventually(t, 30*time.Second, "ledger", func() error {
+		ua, da := in.booked(ann.id, s.socksID)
+		ub, db := in.booked(bob.id, s.socksID)
+		if up, down := ua+ub, da+db; up > x.in.Load() || down > x.out.Load() {
+			t.Fatalf("the ledger says %d/%d, only %d/%d moved", up, down, x.in.Load(), x.out.Load())
+		}
+		if ua+da < limit || ua+da > limit+piece {
+			return fmt.Errorf("%d of %d booked", ua+da, limit)
+		}
+		return nil
+	})
+}
