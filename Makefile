@@ -12,7 +12,7 @@ GOFUMPT_VERSION  := v0.9.1
 # Data of `make run`. Override with: make run CULVERT_DATA_DIR=/somewhere
 CULVERT_DATA_DIR ?= $(CURDIR)/data
 
-.PHONY: help deps build run test verify bench soak gen fmt clean
+.PHONY: help deps build run test verify bench soak gen schema fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ soak: deps ## the long forms of the tests
 
 gen: ## regenerate what is generated
 	$(GO) generate ./...
+
+schema: ## refresh migrations/schema.sql from the migrations
+	$(GO) test ./panel/internal/pg -run TestMigrationsReplayToTheSchema -update
 
 fmt: $(TOOLS)/gofumpt ## format all Go code
 	@$(SOURCES) | xargs -r $(TOOLS)/gofumpt -w

@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds the migrations in goose's format.
 //
-//go:embed *.sql
+//go:embed 0*.sql
 var FS embed.FS

@@ -1,0 +1,1369 @@
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+
+COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
+
+CREATE FUNCTION public.current_tenant() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT NULLIF(current_setting('culvert.tenant', true), '') $$;
+
+CREATE PROCEDURE public.guard_tenant_table(IN tab regclass, IN app_rights text)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tab);
+    EXECUTE format('CREATE POLICY tenant_subtree ON %s TO culvert_app
+        USING (tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant()))
+        WITH CHECK (tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant()))', tab);
+    EXECUTE format('CREATE POLICY system_all ON %s TO culvert_system USING (true) WITH CHECK (true)', tab);
+    IF app_rights <> '' THEN
+        EXECUTE format('GRANT %s ON %s TO culvert_app', app_rights, tab);
+    END IF;
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO culvert_system', tab);
+END $$;
+
+CREATE FUNCTION public.ledger_is_append_only() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is append-only: post a correction' USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION public.ledger_partitions(at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public'
+    AS $$
+DECLARE
+    m date;
+    n integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('culvert ledger partitions'));
+    FOR n IN 0..1 LOOP
+        m := (date_trunc('month', at AT TIME ZONE 'UTC') + make_interval(months => n))::date;
+        IF to_regclass(format('ledger_%s', to_char(m, 'YYYYMM'))) IS NULL
+           AND NOT EXISTS (SELECT 1 FROM ledger_rest r WHERE r.at >= m::timestamp AT TIME ZONE 'UTC'
+                           AND r.at < (m + interval '1 month') AT TIME ZONE 'UTC') THEN
+            EXECUTE format('CREATE TABLE ledger_%s PARTITION OF ledger FOR VALUES FROM (%L) TO (%L)', to_char(m, 'YYYYMM'),
+                m::timestamp AT TIME ZONE 'UTC', (m + interval '1 month') AT TIME ZONE 'UTC');
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.node_group_granted(tenant text, group_id text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO '$user', 'public'
+    AS $_$
+    SELECT EXISTS (SELECT FROM node_group g JOIN tenant r ON r.tenant_id = g.tenant_id AND r.parent_id IS NULL WHERE g.id = $2)
+       AND (current_tenant() IS NULL
+            OR EXISTS (SELECT FROM tenant_closure WHERE ancestor = current_tenant() AND descendant = $1))
+       AND EXISTS (SELECT FROM tenant t WHERE t.tenant_id = $1)
+       AND NOT EXISTS (SELECT FROM tenant_closure c JOIN tenant t ON t.tenant_id = c.ancestor
+                       WHERE c.descendant = $1 AND t.parent_id IS NOT NULL
+                         AND cardinality(t.node_groups) > 0 AND NOT $2 = ANY (t.node_groups))
+$_$;
+
+CREATE FUNCTION public.outbox_wake() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('culvert_outbox', '');
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO '$user', 'public'
+    AS $_$
+DECLARE
+    matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
+        WHERE (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1
+          AND s.tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant())
+          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5) $q$;
+    found text[];
+BEGIN
+    -- Few matches: the trigram index finds them all, whatever the planner guesses of their number. Many: the order of ids
+    -- meets enough of them soon.
+    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found USING pattern, only_tenant, after, state, plan;
+    IF coalesce(cardinality(found), 0) <= 2000 THEN
+        RETURN QUERY SELECT f FROM unnest(found) f ORDER BY f LIMIT most;
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $6' USING pattern, only_tenant, after, state, plan, most;
+END $_$;
+
+CREATE FUNCTION public.tenant_closure_insert() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO '$user', 'public'
+    AS $$
+BEGIN
+    INSERT INTO tenant_closure (ancestor, descendant, depth)
+    SELECT ancestor, NEW.tenant_id, depth + 1 FROM tenant_closure WHERE descendant = NEW.parent_id
+    UNION ALL SELECT NEW.tenant_id, NEW.tenant_id, 0;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.tenant_parent_fixed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.parent_id IS DISTINCT FROM OLD.parent_id OR NEW.tenant_id <> OLD.tenant_id THEN
+        RAISE EXCEPTION 'a tenant does not move in the tree' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TABLE public.access_key (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    secret_hash bytea NOT NULL,
+    old_hash bytea,
+    old_until timestamp with time zone,
+    owner text NOT NULL,
+    owner_kind text NOT NULL,
+    sets text[] DEFAULT '{}'::text[] NOT NULL,
+    permissions text[] DEFAULT '{}'::text[] NOT NULL,
+    addresses text[] DEFAULT '{}'::text[] NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    idempotent boolean DEFAULT false NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_from text DEFAULT ''::text NOT NULL,
+    CONSTRAINT access_key_id_check CHECK ((id ~ '^[0-9A-Za-z]{20}$'::text)),
+    CONSTRAINT access_key_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['login'::text, 'subscriber'::text])))
+);
+
+ALTER TABLE ONLY public.access_key FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.api_setting (
+    tenant_id text NOT NULL,
+    level smallint DEFAULT 1 NOT NULL,
+    legacy boolean DEFAULT false NOT NULL,
+    legacy_password boolean DEFAULT false NOT NULL,
+    allowed text[] DEFAULT '{allow-all}'::text[] NOT NULL,
+    sign_in boolean DEFAULT true NOT NULL,
+    CONSTRAINT api_setting_level_check CHECK (((level >= 0) AND (level <= 2)))
+);
+
+ALTER TABLE ONLY public.api_setting FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    actor_name text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    action text NOT NULL,
+    object text NOT NULL,
+    diff jsonb,
+    trace text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE ONLY public.audit FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.certificate (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    source text NOT NULL,
+    names text[] NOT NULL,
+    chain text NOT NULL,
+    key bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT certificate_name_check CHECK ((name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$'::text)),
+    CONSTRAINT certificate_source_check CHECK ((source = ANY (ARRAY['self_signed'::text, 'import'::text])))
+);
+
+ALTER TABLE ONLY public.certificate FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.credential (
+    tenant_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    family text NOT NULL,
+    sealed bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.credential FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.data_key (
+    id integer NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone
+);
+
+CREATE TABLE public.desired_state (
+    node_id text NOT NULL,
+    revision bigint NOT NULL,
+    hash text NOT NULL,
+    sections_rev bigint NOT NULL,
+    sections bytea NOT NULL,
+    rows bigint NOT NULL,
+    mixed bytea NOT NULL,
+    compiled_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.desired_subscriber (
+    node_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    revision bigint NOT NULL,
+    removed boolean DEFAULT false NOT NULL,
+    digest bytea NOT NULL,
+    "row" bytea NOT NULL
+);
+
+CREATE TABLE public.enrol_token (
+    tenant_id text NOT NULL,
+    node_id text NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.enrol_token FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.former_subscriber (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    deleted_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.former_subscriber FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.hand_over (
+    tenant_id text NOT NULL,
+    key_id text NOT NULL,
+    name text NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.hand_over FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.idempotency (
+    tenant_id text NOT NULL,
+    actor text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status integer,
+    content_type text DEFAULT ''::text NOT NULL,
+    etag text DEFAULT ''::text NOT NULL,
+    body bytea,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+ALTER TABLE ONLY public.idempotency FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.ingress (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    node_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    listen text NOT NULL,
+    certificate_id text,
+    options bytea NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ingress_name_check CHECK ((name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$'::text))
+);
+
+ALTER TABLE ONLY public.ingress FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.installation (
+    name text NOT NULL,
+    id text NOT NULL,
+    public bytea DEFAULT '\x'::bytea NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone
+);
+
+CREATE TABLE public.job (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    node_id text NOT NULL,
+    kind text NOT NULL,
+    args jsonb,
+    state text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    output jsonb,
+    actor text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT job_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'done'::text, 'failed'::text, 'expired'::text])))
+);
+
+ALTER TABLE ONLY public.job FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.ledger (
+    tenant_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    subscriber_id text NOT NULL,
+    kind text NOT NULL,
+    period bigint NOT NULL,
+    node_id text DEFAULT ''::text NOT NULL,
+    ingress_id text DEFAULT ''::text NOT NULL,
+    exit text DEFAULT ''::text NOT NULL,
+    up bigint DEFAULT 0 NOT NULL,
+    down bigint DEFAULT 0 NOT NULL,
+    amount bigint DEFAULT 0 NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT ledger_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'reset'::text, 'grant'::text, 'correction'::text])))
+)
+PARTITION BY RANGE (at);
+
+ALTER TABLE ONLY public.ledger FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.ledger_rest (
+    tenant_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    subscriber_id text NOT NULL,
+    kind text NOT NULL,
+    period bigint NOT NULL,
+    node_id text DEFAULT ''::text NOT NULL,
+    ingress_id text DEFAULT ''::text NOT NULL,
+    exit text DEFAULT ''::text NOT NULL,
+    up bigint DEFAULT 0 NOT NULL,
+    down bigint DEFAULT 0 NOT NULL,
+    amount bigint DEFAULT 0 NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT ledger_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'reset'::text, 'grant'::text, 'correction'::text])))
+);
+
+CREATE TABLE public.legacy_key (
+    tenant_id text NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.legacy_key FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.login (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    verifier text NOT NULL,
+    role text NOT NULL,
+    permissions text[] DEFAULT '{}'::text[] NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    must_change boolean DEFAULT false NOT NULL,
+    second_factor boolean DEFAULT false NOT NULL,
+    last_login_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT login_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
+    CONSTRAINT login_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'billing'::text, 'support'::text, 'readonly'::text, 'custom'::text]))),
+    CONSTRAINT login_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])))
+);
+
+ALTER TABLE ONLY public.login FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.login_session (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    login_id text NOT NULL,
+    token_hash bytea NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    permissions text[],
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.login_session FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.node (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    host text DEFAULT ''::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    status text NOT NULL,
+    agent_version text DEFAULT ''::text NOT NULL,
+    capability integer DEFAULT 0 NOT NULL,
+    kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    clock_skew_ms bigint DEFAULT 0 NOT NULL,
+    seen_at timestamp with time zone,
+    fault text DEFAULT ''::text NOT NULL,
+    wanted_revision bigint DEFAULT 0 NOT NULL,
+    wanted_hash text DEFAULT ''::text NOT NULL,
+    applied_revision bigint DEFAULT 0 NOT NULL,
+    applied_at timestamp with time zone,
+    refused_revision bigint DEFAULT 0 NOT NULL,
+    refused_path text DEFAULT ''::text NOT NULL,
+    refused_reason text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT node_name_check CHECK ((name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$'::text)),
+    CONSTRAINT node_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'active'::text, 'suspended'::text, 'revoked'::text])))
+);
+
+ALTER TABLE ONLY public.node FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.node_certificate (
+    tenant_id text NOT NULL,
+    node_id text NOT NULL,
+    serial text NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.node_certificate FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.node_group (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT node_group_name_check CHECK ((name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$'::text))
+);
+
+ALTER TABLE ONLY public.node_group FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.node_group_member (
+    tenant_id text NOT NULL,
+    group_id text NOT NULL,
+    node_id text NOT NULL
+);
+
+ALTER TABLE ONLY public.node_group_member FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.outbox (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    kind text NOT NULL,
+    payload jsonb NOT NULL,
+    trace text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    dispatched_at timestamp with time zone,
+    done_at timestamp with time zone,
+    error text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE ONLY public.outbox FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.plan (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    traffic_limit bigint DEFAULT '-1'::integer NOT NULL,
+    reset text DEFAULT 'monthly'::text NOT NULL,
+    term_days integer DEFAULT 0 NOT NULL,
+    protocols text[] DEFAULT '{}'::text[] NOT NULL,
+    node_groups text[] DEFAULT '{}'::text[] NOT NULL,
+    devices integer DEFAULT 0 NOT NULL,
+    speed_up bigint DEFAULT 0 NOT NULL,
+    speed_down bigint DEFAULT 0 NOT NULL,
+    price bigint DEFAULT 0 NOT NULL,
+    currency text DEFAULT ''::text NOT NULL,
+    hidden boolean DEFAULT false NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_currency_check CHECK ((currency ~ '^([A-Z]{3})?$'::text)),
+    CONSTRAINT plan_devices_check CHECK (((devices >= 0) AND (devices <= 10000))),
+    CONSTRAINT plan_name_check CHECK ((name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,64}[A-Za-z0-9])?$'::text)),
+    CONSTRAINT plan_price_check CHECK ((price >= 0)),
+    CONSTRAINT plan_reset_check CHECK ((reset = ANY (ARRAY['never'::text, 'daily'::text, 'weekly'::text, 'monthly'::text, 'anniversary'::text]))),
+    CONSTRAINT plan_speed_down_check CHECK ((speed_down >= 0)),
+    CONSTRAINT plan_speed_up_check CHECK ((speed_up >= 0)),
+    CONSTRAINT plan_term_days_check CHECK (((term_days >= 0) AND (term_days <= 36500))),
+    CONSTRAINT plan_traffic_limit_check CHECK ((traffic_limit >= '-1'::integer))
+);
+
+ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.quota_slice (
+    tenant_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    node_id text NOT NULL,
+    period bigint NOT NULL,
+    granted bigint DEFAULT 0 NOT NULL,
+    spent bigint DEFAULT 0 NOT NULL,
+    lost boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT quota_slice_granted_check CHECK ((granted >= 0)),
+    CONSTRAINT quota_slice_spent_check CHECK ((spent >= 0))
+);
+
+ALTER TABLE ONLY public.quota_slice FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report (
+    node_id text NOT NULL,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    rows integer NOT NULL,
+    unclean boolean NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.session_record (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    node_id text NOT NULL,
+    ingress_id text NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    cause text DEFAULT ''::text NOT NULL,
+    up bigint DEFAULT 0 NOT NULL,
+    down bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY public.session_record FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.subscriber (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    full_name text DEFAULT ''::text NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    language text DEFAULT 'en'::text NOT NULL,
+    external_id text,
+    plan_id text NOT NULL,
+    status text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    traffic_limit bigint NOT NULL,
+    reset text NOT NULL,
+    period bigint DEFAULT 1 NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    next_reset timestamp with time zone,
+    expires_at timestamp with time zone,
+    hold_deadline timestamp with time zone,
+    hold_term interval,
+    protocols text[] DEFAULT '{}'::text[] NOT NULL,
+    node_groups text[] DEFAULT '{}'::text[] NOT NULL,
+    devices integer DEFAULT 0 NOT NULL,
+    speed_up bigint DEFAULT 0 NOT NULL,
+    speed_down bigint DEFAULT 0 NOT NULL,
+    password bytea NOT NULL,
+    verifier bytea NOT NULL,
+    verifier_salt bytea NOT NULL,
+    password_id bytea NOT NULL,
+    alone boolean DEFAULT false NOT NULL,
+    generation bigint DEFAULT 1 NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT subscriber_comment_check CHECK ((length(comment) <= 255)),
+    CONSTRAINT subscriber_devices_check CHECK ((devices >= 0)),
+    CONSTRAINT subscriber_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 128))),
+    CONSTRAINT subscriber_full_name_check CHECK ((length(full_name) <= 128)),
+    CONSTRAINT subscriber_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,30}[a-z0-9]$'::text)),
+    CONSTRAINT subscriber_reset_check CHECK ((reset = ANY (ARRAY['never'::text, 'daily'::text, 'weekly'::text, 'monthly'::text, 'anniversary'::text]))),
+    CONSTRAINT subscriber_speed_down_check CHECK ((speed_down >= 0)),
+    CONSTRAINT subscriber_speed_up_check CHECK ((speed_up >= 0)),
+    CONSTRAINT subscriber_status_check CHECK ((status = ANY (ARRAY['on_hold'::text, 'active'::text, 'limited'::text, 'expired'::text, 'suspended'::text, 'closed'::text]))),
+    CONSTRAINT subscriber_traffic_limit_check CHECK ((traffic_limit >= '-1'::integer))
+);
+
+ALTER TABLE ONLY public.subscriber FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.tenant (
+    tenant_id text NOT NULL,
+    parent_id text,
+    name text NOT NULL,
+    realm text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    node_groups text[] DEFAULT '{}'::text[] NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT tenant_check CHECK (((parent_id IS NULL) = (realm = ''::text))),
+    CONSTRAINT tenant_name_check CHECK (((length(name) >= 1) AND (length(name) <= 128))),
+    CONSTRAINT tenant_realm_check CHECK ((realm ~ '^([a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?$'::text)),
+    CONSTRAINT tenant_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'closed'::text]))),
+    CONSTRAINT tenant_tenant_id_check CHECK ((tenant_id ~ '^tnt_[0-9a-z]{26}$'::text))
+);
+
+ALTER TABLE ONLY public.tenant FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.tenant_closure (
+    ancestor text NOT NULL,
+    descendant text NOT NULL,
+    depth integer NOT NULL,
+    CONSTRAINT tenant_closure_depth_check CHECK ((depth >= 0))
+);
+
+ALTER TABLE ONLY public.tenant_closure FORCE ROW LEVEL SECURITY;
+
+CREATE UNLOGGED TABLE public.throttle (
+    key text NOT NULL,
+    failures integer NOT NULL,
+    blocked_until timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.unbooked_usage (
+    node_id text NOT NULL,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    subscriber_id text NOT NULL,
+    ingress_id text NOT NULL,
+    exit text NOT NULL,
+    up bigint NOT NULL,
+    down bigint NOT NULL,
+    why text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.usage_total (
+    tenant_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    period bigint NOT NULL,
+    up bigint DEFAULT 0 NOT NULL,
+    down bigint DEFAULT 0 NOT NULL,
+    granted bigint DEFAULT 0 NOT NULL,
+    lifetime_up bigint DEFAULT 0 NOT NULL,
+    lifetime_down bigint DEFAULT 0 NOT NULL,
+    seen_at timestamp with time zone,
+    CONSTRAINT usage_total_down_check CHECK ((down >= 0)),
+    CONSTRAINT usage_total_lifetime_down_check CHECK ((lifetime_down >= 0)),
+    CONSTRAINT usage_total_lifetime_up_check CHECK ((lifetime_up >= 0)),
+    CONSTRAINT usage_total_up_check CHECK ((up >= 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.usage_total FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY public.ledger ATTACH PARTITION public.ledger_rest DEFAULT;
+
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.api_setting
+    ADD CONSTRAINT api_setting_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.credential
+    ADD CONSTRAINT credential_family_sha256_key UNIQUE (family, sha256);
+
+ALTER TABLE ONLY public.credential
+    ADD CONSTRAINT credential_pkey PRIMARY KEY (tenant_id, subscriber_id, family);
+
+ALTER TABLE ONLY public.data_key
+    ADD CONSTRAINT data_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.desired_state
+    ADD CONSTRAINT desired_state_pkey PRIMARY KEY (node_id);
+
+ALTER TABLE ONLY public.desired_subscriber
+    ADD CONSTRAINT desired_subscriber_pkey PRIMARY KEY (node_id, subscriber_id);
+
+ALTER TABLE ONLY public.enrol_token
+    ADD CONSTRAINT enrol_token_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.enrol_token
+    ADD CONSTRAINT enrol_token_pkey PRIMARY KEY (tenant_id, node_id, hash);
+
+ALTER TABLE ONLY public.former_subscriber
+    ADD CONSTRAINT former_subscriber_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.former_subscriber
+    ADD CONSTRAINT former_subscriber_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.hand_over
+    ADD CONSTRAINT hand_over_pkey PRIMARY KEY (tenant_id, key_id, name);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, actor, key);
+
+ALTER TABLE ONLY public.ingress
+    ADD CONSTRAINT ingress_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.ingress
+    ADD CONSTRAINT ingress_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.ingress
+    ADD CONSTRAINT ingress_tenant_id_node_id_name_key UNIQUE (tenant_id, node_id, name);
+
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (name, id);
+
+ALTER TABLE ONLY public.job
+    ADD CONSTRAINT job_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.ledger
+    ADD CONSTRAINT ledger_pkey PRIMARY KEY (subscriber_id, at, source);
+
+ALTER TABLE ONLY public.ledger_rest
+    ADD CONSTRAINT ledger_rest_pkey PRIMARY KEY (subscriber_id, at, source);
+
+ALTER TABLE ONLY public.legacy_key
+    ADD CONSTRAINT legacy_key_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.legacy_key
+    ADD CONSTRAINT legacy_key_pkey PRIMARY KEY (tenant_id, hash);
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.login_session
+    ADD CONSTRAINT login_session_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.login_session
+    ADD CONSTRAINT login_session_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.login_session
+    ADD CONSTRAINT login_session_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.node_certificate
+    ADD CONSTRAINT node_certificate_pkey PRIMARY KEY (tenant_id, node_id, serial);
+
+ALTER TABLE ONLY public.node_certificate
+    ADD CONSTRAINT node_certificate_serial_key UNIQUE (serial);
+
+ALTER TABLE ONLY public.node_group
+    ADD CONSTRAINT node_group_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.node_group_member
+    ADD CONSTRAINT node_group_member_pkey PRIMARY KEY (tenant_id, group_id, node_id);
+
+ALTER TABLE ONLY public.node_group
+    ADD CONSTRAINT node_group_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.node_group
+    ADD CONSTRAINT node_group_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.quota_slice
+    ADD CONSTRAINT quota_slice_pkey PRIMARY KEY (subscriber_id, node_id, period);
+
+ALTER TABLE ONLY public.report
+    ADD CONSTRAINT report_pkey PRIMARY KEY (node_id, epoch, seq);
+
+ALTER TABLE ONLY public.session_record
+    ADD CONSTRAINT session_record_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.subscriber
+    ADD CONSTRAINT subscriber_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.subscriber
+    ADD CONSTRAINT subscriber_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.subscriber
+    ADD CONSTRAINT subscriber_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.tenant_closure
+    ADD CONSTRAINT tenant_closure_pkey PRIMARY KEY (ancestor, descendant);
+
+ALTER TABLE ONLY public.tenant
+    ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.throttle
+    ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.usage_total
+    ADD CONSTRAINT usage_total_pkey PRIMARY KEY (subscriber_id);
+
+CREATE INDEX audit_tenant_id_object_id_idx ON public.audit USING btree (tenant_id, object, id DESC);
+
+CREATE INDEX desired_subscriber_revision ON public.desired_subscriber USING btree (node_id, revision);
+
+CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
+
+CREATE INDEX job_open ON public.job USING btree (created_at) WHERE (finished_at IS NULL);
+
+CREATE INDEX job_tenant_id_node_id_id_idx ON public.job USING btree (tenant_id, node_id, id DESC);
+
+CREATE INDEX ledger_tenant_id_at_idx ON ONLY public.ledger USING btree (tenant_id, at);
+
+CREATE INDEX ledger_rest_tenant_id_at_idx ON public.ledger_rest USING btree (tenant_id, at);
+
+CREATE INDEX login_session_tenant_id_login_id_idx ON public.login_session USING btree (tenant_id, login_id);
+
+CREATE INDEX node_group_member_tenant_id_node_id_idx ON public.node_group_member USING btree (tenant_id, node_id);
+
+CREATE INDEX outbox_done ON public.outbox USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (done_at IS NULL);
+
+CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
+
+CREATE INDEX session_record_open ON public.session_record USING btree (node_id) WHERE (closed_at IS NULL);
+
+CREATE INDEX session_record_tenant_id_subscriber_id_opened_at_idx ON public.session_record USING btree (tenant_id, subscriber_id, opened_at DESC);
+
+CREATE UNIQUE INDEX subscriber_alone ON public.subscriber USING btree (password_id) WHERE alone;
+
+CREATE INDEX subscriber_expiry ON public.subscriber USING btree (expires_at) WHERE ((status = ANY (ARRAY['active'::text, 'limited'::text])) AND (expires_at IS NOT NULL));
+
+CREATE UNIQUE INDEX subscriber_external ON public.subscriber USING btree (tenant_id, external_id) WHERE (external_id IS NOT NULL);
+
+CREATE INDEX subscriber_reset ON public.subscriber USING btree (next_reset) WHERE (next_reset IS NOT NULL);
+
+CREATE INDEX subscriber_search ON public.subscriber USING gin ((((((((name || ' '::text) || email) || ' '::text) || full_name) || ' '::text) || COALESCE(external_id, ''::text))) public.gin_trgm_ops);
+
+CREATE INDEX subscriber_tenant_id_plan_id_idx ON public.subscriber USING btree (tenant_id, plan_id);
+
+CREATE INDEX subscriber_tenant_id_status_id_idx ON public.subscriber USING btree (tenant_id, status, id);
+
+CREATE INDEX tenant_closure_descendant_idx ON public.tenant_closure USING btree (descendant);
+
+CREATE UNIQUE INDEX tenant_one_root ON public.tenant USING btree ((true)) WHERE (parent_id IS NULL);
+
+CREATE INDEX tenant_parent_id_idx ON public.tenant USING btree (parent_id);
+
+CREATE UNIQUE INDEX tenant_realm ON public.tenant USING btree (realm);
+
+ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
+
+ALTER INDEX public.ledger_tenant_id_at_idx ATTACH PARTITION public.ledger_rest_tenant_id_at_idx;
+
+CREATE TRIGGER ledger_append_only BEFORE DELETE OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_is_append_only();
+
+CREATE TRIGGER outbox_wake AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_wake();
+
+CREATE TRIGGER tenant_closure_insert AFTER INSERT ON public.tenant FOR EACH ROW EXECUTE FUNCTION public.tenant_closure_insert();
+
+CREATE TRIGGER tenant_parent_fixed BEFORE UPDATE ON public.tenant FOR EACH ROW EXECUTE FUNCTION public.tenant_parent_fixed();
+
+ALTER TABLE ONLY public.access_key
+    ADD CONSTRAINT access_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.api_setting
+    ADD CONSTRAINT api_setting_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.credential
+    ADD CONSTRAINT credential_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.desired_state
+    ADD CONSTRAINT desired_state_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.node(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.desired_subscriber
+    ADD CONSTRAINT desired_subscriber_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.node(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.enrol_token
+    ADD CONSTRAINT enrol_token_tenant_id_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES public.node(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.former_subscriber
+    ADD CONSTRAINT former_subscriber_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.hand_over
+    ADD CONSTRAINT hand_over_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.ingress
+    ADD CONSTRAINT ingress_tenant_id_certificate_id_fkey FOREIGN KEY (tenant_id, certificate_id) REFERENCES public.certificate(tenant_id, id);
+
+ALTER TABLE ONLY public.ingress
+    ADD CONSTRAINT ingress_tenant_id_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES public.node(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.job
+    ADD CONSTRAINT job_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.legacy_key
+    ADD CONSTRAINT legacy_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.login_session
+    ADD CONSTRAINT login_session_tenant_id_login_id_fkey FOREIGN KEY (tenant_id, login_id) REFERENCES public.login(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.node_certificate
+    ADD CONSTRAINT node_certificate_tenant_id_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES public.node(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.node_group_member
+    ADD CONSTRAINT node_group_member_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.node_group(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.node_group_member
+    ADD CONSTRAINT node_group_member_tenant_id_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES public.node(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.node_group
+    ADD CONSTRAINT node_group_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.plan
+    ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.quota_slice
+    ADD CONSTRAINT quota_slice_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.session_record
+    ADD CONSTRAINT session_record_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.subscriber
+    ADD CONSTRAINT subscriber_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.subscriber
+    ADD CONSTRAINT subscriber_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES public.plan(tenant_id, id);
+
+ALTER TABLE ONLY public.tenant
+    ADD CONSTRAINT tenant_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.usage_total
+    ADD CONSTRAINT usage_total_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE public.access_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_setting ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.certificate ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.enrol_token ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.former_subscriber ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hand_over ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.idempotency ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ingress ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.job ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.ledger ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.legacy_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.login ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.login_session ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.node ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.node_certificate ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.node_group ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.node_group_member ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY owner_fills ON public.tenant_closure TO culvert_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner_reads ON public.ledger FOR SELECT TO culvert_owner USING (true);
+
+CREATE POLICY owner_reads ON public.node_group FOR SELECT TO culvert_owner USING (true);
+
+CREATE POLICY owner_reads ON public.tenant FOR SELECT TO culvert_owner USING (true);
+
+CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner USING (true);
+
+ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.quota_slice ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.session_record ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.subscriber ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system_all ON public.access_key TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.api_setting TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.audit TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.credential TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.enrol_token TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.former_subscriber TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.hand_over TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.idempotency TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.ingress TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.job TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.ledger TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.legacy_key TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.login TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.login_session TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.node TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.node_certificate TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.node_group TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.node_group_member TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.outbox TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.plan TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.quota_slice TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.session_record TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.subscriber TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.tenant_closure TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.usage_total TO culvert_system USING (true) WITH CHECK (true);
+
+ALTER TABLE public.tenant ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tenant_closure ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant_sees_subtree ON public.tenant_closure FOR SELECT TO culvert_app USING ((ancestor = public.current_tenant()));
+
+CREATE POLICY tenant_subtree ON public.access_key TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.api_setting TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.audit TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.certificate TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.credential TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.enrol_token TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.former_subscriber TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.hand_over TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.idempotency TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.ingress TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.job TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.ledger TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.legacy_key TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.login TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.login_session TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.node TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.node_certificate TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.node_group TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.node_group_member TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.outbox TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.plan TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.quota_slice TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.session_record TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.subscriber TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.tenant TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK (((COALESCE(parent_id, tenant_id) IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))) OR (tenant_id = public.current_tenant())));
+
+CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+ALTER TABLE public.usage_total ENABLE ROW LEVEL SECURITY;
+
+REVOKE ALL ON FUNCTION public.ledger_partitions(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ledger_partitions(at timestamp with time zone) TO culvert_system;
+
+REVOKE ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_app;
+GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_system;
+
+REVOKE ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) TO culvert_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_setting TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_setting TO culvert_system;
+
+GRANT SELECT,INSERT ON TABLE public.audit TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credential TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credential TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.data_key TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.desired_state TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.desired_subscriber TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrol_token TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrol_token TO culvert_system;
+
+GRANT SELECT,INSERT ON TABLE public.former_subscriber TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.former_subscriber TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hand_over TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hand_over TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingress TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingress TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.installation TO culvert_system;
+
+GRANT SELECT,INSERT ON TABLE public.job TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job TO culvert_system;
+
+GRANT SELECT,INSERT ON TABLE public.ledger TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.legacy_key TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.legacy_key TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login_session TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login_session TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.node_certificate TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node_certificate TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node_group TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node_group TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.node_group_member TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node_group_member TO culvert_system;
+
+GRANT INSERT ON TABLE public.outbox TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
+
+GRANT SELECT ON TABLE public.quota_slice TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quota_slice TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.report TO culvert_system;
+
+GRANT SELECT ON TABLE public.session_record TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_record TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriber TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriber TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tenant TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tenant TO culvert_system;
+
+GRANT SELECT ON TABLE public.tenant_closure TO culvert_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
+
+GRANT SELECT,INSERT ON TABLE public.unbooked_usage TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_total TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_total TO culvert_system;
