@@ -39,7 +39,7 @@ func newHTTP(log *slog.Logger) *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, Concurrency: concurrency, ServerHeader: "", StrictRouting: false,
-		ErrorHandler: func(c *fiber.Ctx, err error) error { return plainError(c, log, err) }, //nolint:contextcheck // Fiber hands the context in c
+		ErrorHandler: func(c *fiber.Ctx, err error) error { return plainError(c, log, err) },
 	})
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: func(c *fiber.Ctx, e any) {
 		log.ErrorContext(c.UserContext(), "request panicked", "path", c.Path(), "panic", fmt.Sprint(e))

@@ -58,7 +58,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	if err != nil {
 		return nil, err
 	}
-	web, err := newApplication(s, c, version, log)
+	web, err := newApplication(s, c, version, log) //nolint:contextcheck // each request brings its own, in Fiber's Ctx
 	if err != nil {
 		return nil, err
 	}
