@@ -67,6 +67,7 @@ CREATE UNIQUE INDEX subscriber_alone ON subscriber (password_id) WHERE alone;
 CREATE INDEX ON subscriber (tenant_id, plan_id);
 CREATE INDEX ON subscriber (tenant_id, status, id);
 CREATE INDEX subscriber_expiry ON subscriber (expires_at) WHERE status IN ('active', 'limited') AND expires_at IS NOT NULL;
+CREATE INDEX subscriber_hold ON subscriber (hold_deadline) WHERE status = 'on_hold' AND hold_deadline IS NOT NULL;
 CREATE INDEX subscriber_reset ON subscriber (next_reset) WHERE next_reset IS NOT NULL;
 CREATE INDEX subscriber_search ON subscriber USING gin ((name || ' ' || email || ' ' || full_name || ' ' || coalesce(external_id, '')) gin_trgm_ops);
 CALL guard_tenant_table('subscriber', 'SELECT, INSERT, UPDATE, DELETE');

@@ -869,6 +869,8 @@ CREATE INDEX subscriber_expiry ON public.subscriber USING btree (expires_at) WHE
 
 CREATE UNIQUE INDEX subscriber_external ON public.subscriber USING btree (tenant_id, external_id) WHERE (external_id IS NOT NULL);
 
+CREATE INDEX subscriber_hold ON public.subscriber USING btree (hold_deadline) WHERE ((status = 'on_hold'::text) AND (hold_deadline IS NOT NULL));
+
 CREATE INDEX subscriber_reset ON public.subscriber USING btree (next_reset) WHERE (next_reset IS NOT NULL);
 
 CREATE INDEX subscriber_search ON public.subscriber USING gin ((((((((name || ' '::text) || email) || ' '::text) || full_name) || ' '::text) || COALESCE(external_id, ''::text))) public.gin_trgm_ops);

@@ -145,7 +145,10 @@ func RoleSet(role string) (s Set, ok bool) {
 	case "support":
 		return Set{"subscriber:read", "plan:read", "usage:read", "session:*", "node:read", "secret:read"}, true
 	case "readonly":
-		return Set{"*:read"}, true
+		return Set{
+			"subscriber:read", "plan:read", "tenant:read", "login:read", "access_key:read", "node:read", "network:read", "usage:read",
+			"session:read", "audit:read", "setting:read",
+		}, true
 	}
 	return nil, false
 }

@@ -322,6 +322,8 @@ func TestNarrowKeysStayNarrow(t *testing.T) {
 		"more":            {"permissions": []string{"plan:write"}},
 		"wildcard":        {"permissions": []string{"*:*"}},
 		"wildcard action": {"permissions": []string{"subscriber:*"}},
+		"sets":            {"permissions": []string{"subscriber:read"}, "sets": []string{"billing"}},
+		"only sets":       {"sets": []string{"billing"}},
 	} {
 		if r := w.do(t, call{method: "POST", path: "/access-keys", auth: keys, body: body}); r.status != 403 {
 			t.Errorf("%s: a narrow key made a key: %d %s", name, r.status, r.raw)
@@ -330,6 +332,8 @@ func TestNarrowKeysStayNarrow(t *testing.T) {
 	w.want(t, 201, call{method: "POST", path: "/access-keys", auth: keys, body: map[string]any{"permissions": []string{"subscriber:read"}}})
 	full := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{}})
 	w.want(t, 403, call{method: "POST", path: "/access-keys/" + full.body["id"].(string) + "/rotate", auth: keys})
+	billing := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"sets": []string{"billing"}, "permissions": []string{"subscriber:read"}}})
+	w.want(t, 403, call{method: "POST", path: "/access-keys/" + billing.body["id"].(string) + "/rotate", auth: keys})
 	elsewhere := narrow(map[string]any{"addresses": []string{"203.0.113.0/24"}})
 	w.want(t, 403, call{method: "GET", path: "/me", auth: elsewhere})
 }
@@ -371,4 +375,34 @@ func TestDocumentedIsMounted(t *testing.T) {
 	if doc.body["openapi"] != "3.1.0" {
 		t.Fatalf("openapi is %v", doc.body["openapi"])
 	}
+}
+
+func TestAKeyDoesNotOutliveItsOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	owner := w.signIn(t, w.Operator, "", "ann")
+	staff := map[string]any{"name": "bob", "password": password, "role": "readonly"}
+	bob := w.want(t, 201, call{method: "POST", path: "/logins", auth: owner, body: staff})
+	r := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"owner": "bob"}})
+	key := "Basic " + base64.StdEncoding.EncodeToString([]byte(r.body["id"].(string)+":"+r.body["secret"].(string)))
+	w.want(t, 200, call{method: "GET", path: "/me", auth: key})
+	w.want(t, 204, call{method: "DELETE", path: "/logins/" + bob.body["id"].(string), auth: owner})
+	staff["role"] = "owner"
+	w.want(t, 201, call{method: "POST", path: "/logins", auth: owner, body: staff})
+	w.want(t, 401, call{method: "GET", path: "/me", auth: key})
+}
+
+func TestReadOnlyStaffSeeNoPasswords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	owner := w.signIn(t, w.Operator, "", "ann")
+	s := w.want(t, 201, call{method: "POST", path: "/subscribers", auth: owner, body: map[string]any{"name": "carol"}})
+	if _, err := w.People.AddLogin(context.Background(), w.Operator, identity.NewLogin{Name: "bob", Password: password, Role: "readonly"}); err != nil {
+		t.Fatal(err)
+	}
+	in := w.want(t, 200, call{method: "POST", path: "/sessions", body: map[string]any{"name": "bob", "password": password}})
+	auth := "Bearer " + in.body["token"].(string)
+	w.want(t, 200, call{method: "GET", path: "/subscribers/" + s.body["id"].(string), auth: auth})
+	w.want(t, 403, call{method: "GET", path: "/subscribers/" + s.body["id"].(string) + "/credentials", auth: auth})
+	w.want(t, 403, call{method: "POST", path: "/subscribers/" + s.body["id"].(string) + "/suspend", auth: auth})
 }

@@ -17,6 +17,9 @@ import (
 // same key with another request is refused; while the first one runs, a second is told to wait.
 const headerIdempotency = "Idempotency-Key"
 
+// claimLimit is how long a request may hold its key without an answer: beyond that its panel is dead.
+const claimLimit = 2 * requestLimit
+
 // stored is an answer kept for a key.
 type stored struct {
 	hash              []byte
@@ -44,10 +47,11 @@ func (a *API) idempotent(c *fiber.Ctx) error {
 	case old != nil:
 		return a.replay(c, owner, key, sum, old)
 	}
-	// The claim is given up unless an answer is stored: a crash or a panic must not block the key for a day.
-	kept := false
+	// The claim is given up when nothing was done; a claim that a dead panel left is taken over after claimLimit. A write
+	// that was done and whose answer could not be stored stays claimed: better to wait than to do it twice.
+	done := false
 	defer func() {
-		if !kept {
+		if !done {
 			a.release(context.WithoutCancel(ctx), who, owner, key)
 		}
 	}()
@@ -57,10 +61,10 @@ func (a *API) idempotent(c *fiber.Ctx) error {
 	if c.Response().StatusCode() >= http.StatusInternalServerError || c.Response().StatusCode() == http.StatusTooManyRequests {
 		return nil // may be tried again
 	}
-	if err := a.keep(ctx, c, who, owner, key); err != nil {
-		return a.refuse(c, err)
+	done = true
+	if err := a.keep(context.WithoutCancel(ctx), c, who, owner, key); err != nil {
+		a.Log.WarnContext(ctx, "answer of a write with an Idempotency-Key is not stored", "trace", traceOf(ctx), "error", err)
 	}
-	kept = true
 	return nil
 }
 
@@ -76,8 +80,9 @@ func (a *API) claim(ctx context.Context, who caller, owner, key string, sum []by
 	var old *stored
 	err := a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
 		old = nil
-		if _, err := tx.Exec(ctx, "DELETE FROM idempotency WHERE tenant_id = $1 AND actor = $2 AND key = $3 AND created_at < $4",
-			who.actor.Home, owner, key, tx.Now.AddDate(0, 0, -1)); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM idempotency WHERE tenant_id = $1 AND actor = $2 AND key = $3
+			AND (created_at < $4 OR (status IS NULL AND request_hash = $5 AND created_at < $6))`,
+			who.actor.Home, owner, key, tx.Now.AddDate(0, 0, -1), sum, tx.Now.Add(-claimLimit)); err != nil {
 			return err
 		}
 		n, err := tx.Exec(ctx, `INSERT INTO idempotency (tenant_id, actor, key, request_hash, created_at) VALUES ($1, $2, $3, $4, $5)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -123,7 +124,9 @@ func clientAddr(trusted []netip.Prefix) func(*fiber.Ctx) netip.Addr {
 		if !ours(peer) {
 			return peer
 		}
-		hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+		// Every line of the header: a proxy may add its own below the one that the client sent.
+		lines := c.Context().Request.Header.PeekAll(fiber.HeaderXForwardedFor)
+		hops := strings.Split(string(bytes.Join(lines, []byte{','})), ",")
 		for i := len(hops) - 1; i >= 0; i-- {
 			a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 			if err != nil {

@@ -146,6 +146,9 @@ func (s *Service) CompileNode(ctx context.Context, node string) error {
 	if err != nil {
 		return fmt.Errorf("compile node %s: %w", node, err)
 	}
+	if has, err := s.ensure(ctx, node); err != nil || !has {
+		return err
+	}
 	err = s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		st, err := s.lockOne(ctx, tx, node)
 		if err != nil || st == nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -283,5 +284,45 @@ func TestAckIsVisible(t *testing.T) {
 	}
 	if applied, refused, path := look(); applied != 2 || refused != 0 || path != "" {
 		t.Fatalf("after applying: %d %d %q", applied, refused, path)
+	}
+}
+
+// TestNothingFallsBetweenAFirstCompilationAndItsEvents suspends subscribers while a node is compiled for the first time.
+func TestNothingFallsBetweenAFirstCompilationAndItsEvents(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	a := w.Reseller(t, "acme")
+	var subs []*subscriber.Subscriber
+	for i := range 12 {
+		subs = append(subs, w.Subscriber(t, a, fmt.Sprintf("user%02d", i), nil))
+	}
+	w.settle(t)
+	for i, s := range subs {
+		node := w.Node(t, fmt.Sprintf("node%02d", i))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := w.desired.CompileNode(ctx, node); err != nil {
+				t.Errorf("compile: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := w.Subs.Suspend(ctx, a, s.ID, 0, ""); err != nil {
+				t.Errorf("suspend: %v", err)
+			}
+			if _, err := outbox.Dispatch(ctx, w.DB, w); err != nil {
+				t.Errorf("dispatch: %v", err)
+			}
+		})
+		wg.Wait()
+		u, err := w.desired.Fetch(ctx, node, 0, "")
+		if err != nil || u == nil {
+			t.Fatalf("fetch: %v, %v", u, err)
+		}
+		for _, row := range u.Subscribers {
+			if row.ID == s.ID && row.Enabled {
+				t.Fatalf("round %d: the node serves a subscriber that was suspended meanwhile", i)
+			}
+		}
 	}
 }

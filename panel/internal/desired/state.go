@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/subscriber"
@@ -41,27 +42,34 @@ type nodeState struct {
 	removed []string
 }
 
-// lockOne locks one node's document, making an empty one for a node that has none yet. It returns nil for a node that
-// must not have one.
+// ensure makes an empty document for a node that is to have one, and takes away that of a node that is not. It is
+// committed on its own: whoever changes a subscriber from then on waits for the row's lock, so no change falls between a
+// first compilation and the events that came during it. It reports whether there is a document.
+func (s *Service) ensure(ctx context.Context, node string) (bool, error) {
+	has := false
+	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+		var status string
+		found, err := tx.One(ctx, "SELECT status FROM node WHERE id = $1", []any{node}, &status)
+		has = found && (status == "active" || status == "suspended")
+		if err != nil || !found {
+			return err
+		}
+		if !has {
+			_, err := tx.Exec(ctx, "DELETE FROM desired_state WHERE node_id = $1", node)
+			return err
+		}
+		body, err := json.Marshal(nodeapi.Sections{Ingresses: []nodeapi.Ingress{}, Certificates: []nodeapi.Certificate{}})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO desired_state (node_id, revision, hash, sections_rev, sections, rows, mixed, compiled_at)
+			VALUES ($1, 0, '', 0, $2, 0, $3, $4) ON CONFLICT DO NOTHING`, node, s.vault.Seal(sealSections, node, body), make([]byte, 32), tx.Now)
+		return err
+	})
+	return has, err
+}
+
 func (s *Service) lockOne(ctx context.Context, tx *pg.Tx, node string) (*nodeState, error) {
-	var status string
-	found, err := tx.One(ctx, "SELECT status FROM node WHERE id = $1", []any{node}, &status)
-	if err != nil || !found {
-		return nil, err
-	}
-	if status != "active" && status != "suspended" {
-		_, err := tx.Exec(ctx, "DELETE FROM desired_state WHERE node_id = $1", node)
-		return nil, err
-	}
-	empty := nodeapi.Sections{Ingresses: []nodeapi.Ingress{}, Certificates: []nodeapi.Certificate{}}
-	body, err := json.Marshal(empty)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO desired_state (node_id, revision, hash, sections_rev, sections, rows, mixed, compiled_at)
-		VALUES ($1, 0, '', 0, $2, 0, $3, $4) ON CONFLICT DO NOTHING`, node, s.vault.Seal(sealSections, node, body), make([]byte, 32), tx.Now); err != nil {
-		return nil, err
-	}
 	states, err := s.lock(ctx, tx, "d.node_id = $1", node)
 	if err != nil || len(states) == 0 {
 		return nil, err
@@ -70,7 +78,9 @@ func (s *Service) lockOne(ctx context.Context, tx *pg.Tx, node string) (*nodeSta
 }
 
 func (s *Service) lockAll(ctx context.Context, tx *pg.Tx) ([]*nodeState, error) {
-	return s.lock(ctx, tx, "d.revision > 0")
+	all, err := s.lock(ctx, tx, "true")
+	// A document without a revision was not compiled yet: its compilation reads what is committed now.
+	return slices.DeleteFunc(all, func(st *nodeState) bool { return st.revision == 0 }), err
 }
 
 // lock takes the documents in order of node id, so that two compilers never wait for each other in a circle.

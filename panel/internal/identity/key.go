@@ -124,35 +124,44 @@ func (n *NewKey) check(now time.Time) error {
 	return err
 }
 
+// subscriberReach is what a subscriber's own key may do, to that subscriber.
+func subscriberReach() actor.Set {
+	return actor.Set{"subscriber:*", "usage:read", "session:*", "secret:read"}
+}
+
+// reach is all that holding k's secret allows on any surface: a key with sets runs commands with its owner's rights, and
+// one that names nothing is its owner everywhere.
+func (k *AccessKey) reach(owner *Login) actor.Set {
+	switch {
+	case k.OwnerKind == "subscriber":
+		return subscriberReach()
+	case owner == nil:
+		return toSet(k.Permissions)
+	case len(k.Sets) > 0 || len(k.Permissions) == 0:
+		return append(owner.Set(), toSet(k.Permissions)...)
+	}
+	return toSet(k.Permissions)
+}
+
 // confine finds the owner and refuses anything wider than the maker.
 func (s *AccessKeys) confine(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKey, k *AccessKey) error {
-	wanted := toSet(n.Permissions)
-	switch {
-	case n.Subscriber:
+	var owner *Login
+	if n.Subscriber {
 		k.OwnerKind = "subscriber"
-		var one int
-		found, err := tx.One(ctx, "SELECT 1 FROM subscriber WHERE tenant_id = $1 AND name = $2", []any{a.Tenant, n.Owner}, &one)
-		if err != nil {
+		if err := subscriberOwner(ctx, tx, a, n); err != nil {
 			return err
 		}
-		if !found {
-			return errs.NotFound("user", n.Owner)
-		}
-		if len(n.Sets) == 0 || len(n.Permissions) > 0 {
-			return errs.Bad("sets", "must be given for a subscriber's key, and permissions must not")
-		}
-	default:
-		owner, err := s.keyOwner(ctx, tx, a, n.Owner)
-		if err != nil {
+	} else {
+		var err error
+		if owner, err = s.keyOwner(ctx, tx, a, n.Owner); err != nil {
 			return err
 		}
 		k.Owner = owner.Name
-		// An empty key is as wide as its owner on every surface; a key with sets runs commands with its owner's rights.
-		if (len(n.Permissions) == 0 && !owner.Set().Within(a.Permissions)) || !wanted.Within(owner.Set()) {
+		if !toSet(n.Permissions).Within(owner.Set()) {
 			return errs.New(errs.Denied, "a key cannot be wider than its owner and its maker")
 		}
 	}
-	if !wanted.Within(a.Permissions) {
+	if !k.reach(owner).Within(a.Permissions) {
 		return errs.New(errs.Denied, "a key cannot be wider than its owner and its maker")
 	}
 	if a.Kind != actor.Key {
@@ -163,6 +172,20 @@ func (s *AccessKeys) confine(ctx context.Context, tx *pg.Tx, a actor.Actor, n Ne
 		return err
 	}
 	return maker.covers(k)
+}
+
+func subscriberOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKey) error {
+	var one int
+	found, err := tx.One(ctx, "SELECT 1 FROM subscriber WHERE tenant_id = $1 AND name = $2", []any{a.Tenant, n.Owner}, &one)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return errs.NotFound("user", n.Owner)
+	case len(n.Sets) == 0 || len(n.Permissions) > 0:
+		return errs.Bad("sets", "must be given for a subscriber's key, and permissions must not")
+	}
+	return nil
 }
 
 func (s *AccessKeys) keyOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, name string) (*Login, error) {
@@ -189,6 +212,9 @@ func (s *AccessKeys) keyOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, nam
 // covers refuses a key that reaches further than k in sets, addresses or time.
 func (k *AccessKey) covers(n *AccessKey) error {
 	wide := errs.New(errs.Denied, "a key cannot make a wider key")
+	if len(k.Sets) == 0 && len(k.Permissions) > 0 && len(n.Sets) > 0 {
+		return wide // confined to permissions: commands with its owner's rights would be more
+	}
 	if len(k.Sets) > 0 {
 		if len(n.Sets) == 0 {
 			return wide
@@ -246,13 +272,11 @@ type KeyError struct {
 func (e *KeyError) Unwrap() error { return e.error }
 
 // AuthenticateKey proves a key. The amount of work does not tell an unknown id from a wrong secret. Failures count
-// against the address and the key id.
+// against the address.
 func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, error) {
-	byKey, byAddress := "key:"+kid, "key-address:"+address.String()
-	if !keyIDRule.MatchString(kid) {
-		byKey = "key:malformed"
-	}
-	if err := s.admit(ctx, byKey, byAddress); err != nil {
+	// By address alone: the id is no secret, and a stranger must not lock a billing system out.
+	byAddress := "key-address:" + networkOf(address)
+	if err := s.admit(ctx, byAddress); err != nil {
 		return nil, err
 	}
 	out, refusal, err := s.lookUpKey(ctx, kid, sec, address)
@@ -268,7 +292,7 @@ func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret
 		return nil, &KeyError{refusal, errs.New(errs.Unauthorized, "owner of the key is suspended")}
 	case KeyUnknown, KeySecret, KeyExpired: // one answer, after a penalty
 	}
-	if err := s.punish(ctx, byKey, byAddress); err != nil {
+	if err := s.punish(ctx, byAddress); err != nil {
 		return nil, err
 	}
 	return nil, &KeyError{refusal, errs.New(errs.Unauthorized, "access key is not valid")}
@@ -337,7 +361,7 @@ func (s *AccessKeys) keyActor(ctx context.Context, tx *pg.Tx, out *Authenticated
 	}
 	if k.OwnerKind == "subscriber" {
 		out.Actor.Owner = k.Owner
-		out.Owner = actor.Set{"subscriber:*", "usage:read", "session:*", "secret:read"}
+		out.Owner = subscriberReach()
 		found, err := tx.One(ctx, "SELECT status FROM subscriber WHERE tenant_id = $1 AND name = $2", []any{k.TenantID, k.Owner}, &status)
 		if err == nil && (!found || status == "suspended" || status == "closed") {
 			return KeyOwnerSuspended, nil
@@ -433,17 +457,14 @@ func (s *AccessKeys) mayRotate(ctx context.Context, tx *pg.Tx, a actor.Actor, k 
 			return err
 		}
 	}
-	reach := toSet(k.Permissions)
-	if len(reach) == 0 && k.OwnerKind == "login" {
-		l, err := loginByName(tx, k.TenantID, k.Owner)
-		if err != nil {
+	var owner *Login
+	if k.OwnerKind == "login" {
+		var err error
+		if owner, err = loginByName(tx, k.TenantID, k.Owner); err != nil {
 			return err
 		}
-		if l != nil {
-			reach = l.Set()
-		}
 	}
-	if !reach.Within(a.Permissions) {
+	if !k.reach(owner).Within(a.Permissions) {
 		return errs.New(errs.Denied, "a wider key's secret cannot be changed")
 	}
 	return nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/audit"
@@ -51,10 +53,15 @@ func (s *People) SignInHashed(ctx context.Context, name, sha256Hex, address, age
 
 func (s *People) signIn(ctx context.Context, name, hash, address, agent string, noSecondFactor bool) (*SignedIn, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	if len(name) > 256 {
-		name = name[:256]
+	if len(name) > 256 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		name = "?" // nobody's, and refused like any other
 	}
-	byAccount, byAddress := "account:"+name, "address:"+address
+	from := address
+	if a, err := netip.ParseAddr(address); err == nil {
+		from = networkOf(a)
+	}
+	// An account is blocked for the network that failed: strangers cannot lock its owner out.
+	byAccount, byAddress := "account:"+name+" from "+from, "address:"+from
 	if err := s.admit(ctx, byAccount, byAddress); err != nil {
 		return nil, err
 	}
@@ -288,6 +295,11 @@ func (s *People) DeleteLogin(ctx context.Context, a actor.Actor, lid string) err
 		}
 		if !l.Set().Within(a.Permissions) {
 			return errs.New(errs.Denied, "a login cannot delete a wider one")
+		}
+		// Keys name their owner: another login of that name must not wake them up.
+		if _, err := tx.Exec(ctx, `UPDATE access_key SET revoked_at = $3 WHERE tenant_id = $1 AND owner_kind = 'login' AND owner = $2
+			AND revoked_at IS NULL`, l.TenantID, l.Name, tx.Now); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM login WHERE tenant_id = $1 AND id = $2", l.TenantID, lid); err != nil {
 			return err

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"culvert/panel/internal/errs"
@@ -72,4 +73,16 @@ func sorted(keys []string) []string {
 		return []string{keys[1], keys[0]}
 	}
 	return keys
+}
+
+// networkOf is what failures of an address count against: the address, or the /64 that one customer of an IPv6 provider
+// has to himself.
+func networkOf(a netip.Addr) string {
+	a = a.Unmap()
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
 }

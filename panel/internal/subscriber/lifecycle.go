@@ -368,6 +368,11 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, sid string, match i
 			sub.TenantID, sid, sub.Name, tx.Now); err != nil {
 			return err
 		}
+		// Keys name their owner: another subscriber of that name must not wake them up.
+		if _, err := tx.Exec(ctx, `UPDATE access_key SET revoked_at = $3 WHERE tenant_id = $1 AND owner_kind = 'subscriber' AND owner = $2
+			AND revoked_at IS NULL`, sub.TenantID, sub.Name, tx.Now); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "DELETE FROM subscriber WHERE tenant_id = $1 AND id = $2", sub.TenantID, sid); err != nil {
 			return err
 		}

@@ -137,7 +137,7 @@ type NodeView struct {
 // most limit. Subscribers of a suspended tenant, or below one, are not enabled.
 func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit int) ([]NodeView, error) {
 	const q = `WITH shut AS (SELECT DISTINCT c.descendant FROM tenant_closure c JOIN tenant p ON p.tenant_id = c.ancestor WHERE p.status <> 'active')
-		SELECT s.tenant_id, s.id, s.name, t.realm, s.status, s.reason, s.tenant_id IN (SELECT descendant FROM shut), s.expires_at, s.protocols, s.node_groups, t.node_groups,
+		SELECT s.tenant_id, s.id, s.name, t.realm, s.status, s.reason, s.tenant_id IN (SELECT descendant FROM shut), s.expires_at, s.protocols, s.node_groups,
 		s.traffic_limit, s.period, s.speed_up, s.speed_down, s.devices, s.generation, s.verifier_salt, s.verifier,
 		CASE WHEN s.alone THEN s.password_id ELSE '' END
 		FROM subscriber s JOIN tenant t USING (tenant_id)
@@ -155,6 +155,9 @@ func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit 
 	})
 	if err != nil || len(out) == 0 {
 		return out, err
+	}
+	if err := grant(ctx, tx, out); err != nil {
+		return nil, err
 	}
 	err = tx.Query(ctx, `SELECT subscriber_id, family, sha256 FROM credential WHERE subscriber_id >= $1 AND subscriber_id <= $2
 		AND ($3::text[] IS NULL OR subscriber_id = ANY($3)) ORDER BY subscriber_id, family`,
@@ -179,10 +182,10 @@ func scanView(r pg.Row) (NodeView, error) {
 	var shut bool
 	var expires *time.Time
 	var limit unit.Bytes
-	var groups, granted []string
+	var groups []string
 	ver := &nodeapi.Verifier{Iterations: Iterations}
 	err := r.Scan(&v.TenantID, &row.ID, &row.Name, &row.Realm, &status, &reason, &shut, &expires, pg.Array(&row.Protocols),
-		pg.Array(&groups), pg.Array(&granted), &limit, &row.Period, &row.SpeedUp, &row.SpeedDown, &row.Devices, &row.Generation,
+		pg.Array(&groups), &limit, &row.Period, &row.SpeedUp, &row.SpeedDown, &row.Devices, &row.Generation,
 		&ver.Salt, &ver.Hash, &row.PasswordID)
 	if err != nil {
 		return v, err
@@ -206,8 +209,35 @@ func scanView(r pg.Row) (NodeView, error) {
 		row.PasswordID = nil
 	}
 	row.Metered = limit != unit.Unlimited
-	v.NodeGroups = within(groups, granted)
+	v.NodeGroups = groups
 	return v, nil
+}
+
+// grant narrows the groups of each view to what its tenant and every tenant above it was granted: a reseller cannot reach
+// further through a tenant of its own making.
+func grant(ctx context.Context, tx *pg.Tx, views []NodeView) error {
+	tenants := map[string][]string{}
+	for i := range views {
+		tenants[views[i].TenantID] = nil
+	}
+	ids := make([]string, 0, len(tenants))
+	for tid := range tenants {
+		ids = append(ids, tid)
+	}
+	err := tx.Query(ctx, `SELECT c.descendant, p.node_groups FROM tenant_closure c JOIN tenant p ON p.tenant_id = c.ancestor
+		WHERE c.descendant = ANY($1) AND p.node_groups <> '{}' ORDER BY c.descendant, c.depth`, []any{ids}, func(r pg.Row) error {
+		var tid string
+		var granted []string
+		if err := r.Scan(&tid, pg.Array(&granted)); err != nil {
+			return err
+		}
+		tenants[tid] = within(tenants[tid], granted)
+		return nil
+	})
+	for i := range views {
+		views[i].NodeGroups = within(views[i].NodeGroups, tenants[views[i].TenantID])
+	}
+	return err
 }
 
 // within narrows what a subscriber may use to what the tenant was granted; nil stands for all. A subscriber whose groups
