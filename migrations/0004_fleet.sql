@@ -107,6 +107,7 @@ CREATE TABLE ingress (
     certificate_id text,
     options        bytea NOT NULL,      -- sealed JSON document of the kind: it may hold an obfuscation password
     enabled        boolean NOT NULL DEFAULT true,
+    fault          text NOT NULL DEFAULT '', -- why the node refused it; left out of its document until it is changed
     version        bigint NOT NULL DEFAULT 1,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,

@@ -9,8 +9,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"culvert/agent/internal/config"
@@ -43,16 +47,22 @@ type Agent struct {
 	control *control.Agent
 	healer  *run.Loop
 	stop    context.CancelFunc
+	lock    *os.File
+	closing atomic.Bool // the meter takes nothing in any more
 }
 
 // Start becomes a node (waiting for the panel if it has to enrol), serves the last good document, and then looks for the
 // panel. logs may be nil.
 func Start(ctx context.Context, c config.Config, version string, logs control.Logs, log *slog.Logger) (*Agent, error) {
-	who, err := control.Join(ctx, control.JoinConfig{Dir: c.DataDir, Gateway: c.Gateway, Token: c.Token, CAPin: c.CAPin, Version: version, Log: log})
+	lock, err := holdDir(c.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{log: log}
+	who, err := control.Join(ctx, control.JoinConfig{Dir: c.DataDir, Gateway: c.Gateway, Token: c.Token, CAPin: c.CAPin, Version: version, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	a := &Agent{log: log, lock: lock}
 	if err := a.start(ctx, c, who, version, logs); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()
@@ -90,7 +100,8 @@ func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identit
 	}
 	a.control, err = control.New(control.Config{
 		Identity: who, Dir: c.DataDir, Gateway: c.Gateway, Version: version, Kinds: slices.Sorted(maps.Keys(kinds)), Restored: restored,
-		Engine: plane{a.engine}, Meter: a.meter, Leases: leases, Actions: actions{a.engine}, Logs: logs, Log: a.log,
+		Engine: plane{a.engine, &a.closing}, Meter: a.meter, Leases: leases, Actions: actions{a.engine}, Logs: logs, Log: a.log,
+		Revoked: sync.OnceFunc(func() { a.revoked(life, c.DataDir) }),
 	})
 	if err != nil {
 		return err
@@ -112,6 +123,34 @@ func (a *Agent) restore(ctx context.Context) *nodeapi.Update {
 		return nil
 	}
 	return doc
+}
+
+// revoked stops serving and forgets what the node held: a machine that is no node any more must not act as one.
+func (a *Agent) revoked(ctx context.Context, dir string) {
+	a.log.ErrorContext(ctx, "this node was revoked: it serves nobody any more")
+	at, now := context.WithCancel(ctx)
+	now()
+	if err := ignoreCut(a.engine.Drain(at)); err != nil {
+		a.log.ErrorContext(ctx, "stop serving", logging.KeyErr, err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "state")); err != nil {
+		a.log.ErrorContext(ctx, "forget the document", logging.KeyErr, err)
+	}
+}
+
+// holdDir makes sure that one agent alone works on a data directory; the kernel lets go when the process ends.
+func holdDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("CULVERT_AGENT_DATA_DIR: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "agent.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("CULVERT_AGENT_DATA_DIR: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("CULVERT_AGENT_DATA_DIR: another agent works in %s", dir), f.Close())
+	}
+	return f, nil
 }
 
 // heal tries again to start what could not be started, such as an ingress whose port another program had.
@@ -139,6 +178,7 @@ func (a *Agent) Close(ctx context.Context) error {
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.Close(ctx))
 	}
+	a.closing.Store(true)
 	if a.meter != nil {
 		err = errors.Join(err, a.meter.Close())
 	}
@@ -156,7 +196,7 @@ func (a *Agent) Close(ctx context.Context) error {
 	if a.state != nil {
 		err = errors.Join(err, a.state.Close())
 	}
-	return err
+	return errors.Join(err, a.lock.Close())
 }
 
 // Run is `culvert-agent run`: it returns when ctx ends, with everything stopped.
@@ -182,7 +222,10 @@ func ignoreCut(err error) error {
 }
 
 // plane is the engine as control sees it.
-type plane struct{ e *engine.Engine }
+type plane struct {
+	e       *engine.Engine
+	closing *atomic.Bool
+}
 
 // Apply implements control.Engine.
 func (p plane) Apply(ctx context.Context, u *nodeapi.Update) error {
@@ -199,8 +242,12 @@ func (p plane) Apply(ctx context.Context, u *nodeapi.Update) error {
 // Save implements control.Engine.
 func (p plane) Save() error { return p.e.Save() }
 
-// Grant implements control.Engine.
-func (p plane) Grant(allowances []nodeapi.Allowance) { p.e.Grant(allowances) }
+// Grant implements control.Engine. What arrives while the node stops is asked for again at the next start.
+func (p plane) Grant(allowances []nodeapi.Allowance) {
+	if !p.closing.Load() {
+		p.e.Grant(allowances)
+	}
+}
 
 // Status implements control.Engine.
 func (p plane) Status() control.Status {

@@ -18,7 +18,7 @@ var (
 	ErrNotSaved = errors.New("update is applied but not on disk")             // not acknowledged until Save succeeds
 	ErrClosed   = errors.New("engine is draining and applies no update")      // neither applied nor refused
 	errFlush    = errors.New("some reports are not with the panel yet")       // they stay in the spool
-	errRefused  = errors.New("report is refused by the panel, it stays here") // and blocks those behind it, visibly
+	errRefused  = errors.New("report is refused by the panel, it stays here") // and is set aside when that does not change
 )
 
 // Status is where the engine stands.
@@ -37,12 +37,18 @@ type Engine interface {
 	Grant(allowances []nodeapi.Allowance)
 }
 
-// Meter is the spool of reports, and what is known of slices.
-type Meter interface {
+// Spool is the reports that the panel does not have yet.
+type Spool interface {
 	Ready() <-chan struct{}
 	Next() (nodeapi.Report, bool)
 	Ack(epoch, seq int64) error
+	SetAside(epoch, seq int64, why string) error // keeps a report that the panel will not have, out of Next's way
 	Pending() int
+}
+
+// Meter is the spool of reports, and what is known of slices.
+type Meter interface {
+	Spool
 	Fault() string
 	Slices(subscribers ...string) []nodeapi.SliceUse
 	Seal(ctx context.Context) error
@@ -80,7 +86,9 @@ type Config struct {
 	Actions  Actions
 	Upgrader Upgrader // may be nil
 	Logs     Logs     // may be nil
-	Log      *slog.Logger
+	// Revoked is called, perhaps again and again, when the panel says that this node is none any more. May be nil.
+	Revoked func()
+	Log     *slog.Logger
 }
 
 // Agent keeps the node in touch with its panel. It is a run.Service; it starts and serves without the panel.

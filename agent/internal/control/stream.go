@@ -52,6 +52,9 @@ func (s *stream) run(ctx context.Context) {
 		if time.Since(began) > longestTry {
 			b.reset()
 		}
+		if s.cfg.Revoked != nil && nodeapi.CodeOf(err) == nodeapi.CodeRevoked {
+			s.cfg.Revoked()
+		}
 		if text := fmt.Sprint(err); text != s.told {
 			s.told = text
 			s.log.WarnContext(ctx, "no stream to the panel", logging.KeyErr, err)

@@ -61,6 +61,9 @@ func database(ctx context.Context, c config.Config, log *slog.Logger) (config.Co
 		c.DatabaseURL = secret.New(p)
 		return c, func() {}, nil
 	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return c, nil, fmt.Errorf("no data in %s: set CULVERT_DATA_DIR to the directory that `culvert-panel up` uses", c.DataDir)
+	}
 	p, err := local.StartPostgres(ctx, local.PostgresConfig{Dir: dir, Log: log})
 	if err != nil {
 		return c, nil, err
@@ -92,7 +95,7 @@ func Command(ctx context.Context, c config.Config, version string, args []string
 		return hestiaDatabase
 	}
 	defer stop()
-	s, err := Open(ctx, c, true, log)
+	s, err := Open(ctx, c, false, log)
 	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "Error: %v\n", err)
 		return hestiaDatabase
@@ -115,7 +118,7 @@ func Maintain(ctx context.Context, c config.Config, args []string, log *slog.Log
 		return err
 	}
 	defer stop()
-	s, err := Open(ctx, c, true, log)
+	s, err := Open(ctx, c, args[0] == "migrate", log)
 	if err != nil {
 		return err
 	}
@@ -126,14 +129,17 @@ func Maintain(ctx context.Context, c config.Config, args []string, log *slog.Log
 		if err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "%s\n", password.Reveal())
+		_, _ = fmt.Fprintf(out, "new password of %s: %s (their sessions have ended; it must be changed at the next sign-in)\n", args[1], password.Reveal())
 	case "rotate-master-key":
 		if err := s.Vault.RotateMaster(ctx, c.MasterKeyFile); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintf(out, "new master key in %s; restart every panel, and replace the key on other replicas\n", c.MasterKeyFile)
 	case "rotate-data-key":
-		return s.Vault.AddDataKey(ctx)
+		if err := s.Vault.AddDataKey(ctx); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(out, "values sealed from now on use a new data key; those sealed before stay readable")
 	}
 	return nil
 }

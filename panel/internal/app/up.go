@@ -142,7 +142,7 @@ func hasData(dir string) bool {
 		return false
 	}
 	for _, e := range entries {
-		if e.Name() != tokenFile && e.Name() != lockFile {
+		if e.Name() != tokenFile && e.Name() != lockFile && e.Name() != "agent.lock" {
 			return true
 		}
 	}
@@ -172,7 +172,7 @@ func greet(out io.Writer, c config.Config, name, password string, made bool) {
 	if made {
 		_, _ = fmt.Fprintf(out, "  operator   %s\n  password   %s   (shown this once; you will be asked to change it)\n", name, password)
 	} else {
-		_, _ = fmt.Fprintf(out, "  operator   as before; a lost password: culvert-panel reset-password NAME\n")
+		_, _ = fmt.Fprintf(out, "  operator   as before; a lost password: CULVERT_DATA_DIR=%s %s reset-password NAME\n", c.DataDir, os.Args[0])
 	}
 	_, _ = fmt.Fprint(out, "\nThe certificate is self-signed until you store one named \"panel\". Ctrl-C stops everything.\n\n")
 }

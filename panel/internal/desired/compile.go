@@ -22,7 +22,7 @@ func CompileSections(in Input) nodeapi.Sections {
 	needed := map[string]bool{}
 	for i := range in.Ingresses {
 		g := &in.Ingresses[i]
-		if !g.Enabled {
+		if !g.Enabled || g.Fault != "" {
 			continue
 		}
 		c := ""

@@ -9,6 +9,7 @@ import (
 
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/errs"
+	"culvert/panel/internal/network"
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/subscriber"
@@ -269,7 +270,9 @@ func (s *Service) Wanted(ctx context.Context, node string) (int64, error) {
 	return rev, err
 }
 
-// Ack stores what a node did with a revision.
+// Ack stores what a node did with a revision. When it refused one because of an ingress (a port that another program
+// has), that ingress is marked with the reason and left out of the next revision, so that it holds up nothing else: a
+// suspension must reach the node. Changing the ingress tries it again.
 func (s *Service) Ack(ctx context.Context, node string, a nodeapi.Ack) error {
 	return s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		var err error
@@ -286,6 +289,28 @@ func (s *Service) Ack(ctx context.Context, node string, a nodeapi.Ack) error {
 		if err == nil && n == 0 {
 			return errs.NotFound("node", node)
 		}
-		return err
+		if err != nil || a.Applied {
+			return err
+		}
+		return s.isolate(ctx, tx, node, a)
 	})
+}
+
+// isolate marks the ingress that a refusal names.
+func (s *Service) isolate(ctx context.Context, tx *pg.Tx, node string, a nodeapi.Ack) error {
+	var index int
+	if n, err := fmt.Sscanf(a.Path, "ingresses[%d]", &index); n != 1 || err != nil {
+		return nil //nolint:nilerr // the refusal is about something else: it is stored, and people decide
+	}
+	st, err := s.lockOne(ctx, tx, node)
+	if err != nil || st == nil || st.revision != a.Revision || index < 0 || index >= len(st.sections.Ingresses) {
+		return err
+	}
+	var tenant string
+	found, err := tx.One(ctx, "UPDATE ingress SET fault = left($2, 500), updated_at = $3 WHERE id = $1 RETURNING tenant_id",
+		[]any{st.sections.Ingresses[index].ID, a.Path + ": " + a.Reason, tx.Now}, &tenant)
+	if err != nil || !found {
+		return err
+	}
+	return outbox.Emit(ctx, tx, tenant, "", network.Changed{Node: node})
 }

@@ -326,3 +326,47 @@ func TestNothingFallsBetweenAFirstCompilationAndItsEvents(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusedIngressHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	sub := w.Subscriber(t, w.Operator, "ann", nil)
+	net := &network.Service{DB: w.DB, Vault: w.Vault}
+	if err := w.desired.CompileNode(ctx, w.node); err != nil {
+		t.Fatal(err)
+	}
+	w.sync(t)
+	g, err := net.Create(ctx, w.Operator, network.Ingress{NodeID: w.node, Kind: "socks5", Name: "s", Listen: ":1080", Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	u, err := w.desired.Fetch(ctx, w.node, w.agent.rev, w.agent.hash)
+	if err != nil || u == nil || len(*u.Ingresses) != 1 {
+		t.Fatalf("fetch: %+v, %v", u, err)
+	}
+	if err := w.desired.Ack(ctx, w.node, nodeapi.Ack{Revision: u.Revision, Path: "ingresses[0].listen", Reason: "address already in use"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Subs.Suspend(ctx, w.Operator, sub.ID, 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	w.sync(t)
+	if len(w.agent.sections.Ingresses) != 0 || w.agent.rows[sub.ID].Enabled {
+		t.Fatalf("the node holds %d ingresses, the subscriber is enabled: %v", len(w.agent.sections.Ingresses), w.agent.rows[sub.ID].Enabled)
+	}
+	got, err := net.Get(ctx, w.Operator, g.ID)
+	if err != nil || got.Fault != "ingresses[0].listen: address already in use" {
+		t.Fatalf("fault %q, %v", got.Fault, err)
+	}
+	if got, err = net.Update(ctx, w.Operator, g.ID, 0, func(g *network.Ingress) { g.Listen = ":1081" }); err != nil || got.Fault != "" {
+		t.Fatalf("after a change: %q, %v", got.Fault, err)
+	}
+	w.settle(t)
+	w.sync(t)
+	if len(w.agent.sections.Ingresses) != 1 {
+		t.Fatal("a changed ingress is not tried again")
+	}
+}

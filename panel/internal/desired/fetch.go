@@ -85,10 +85,10 @@ func (s *Service) unseal(ctx context.Context, u *nodeapi.Update, sections [][]by
 // loadIngresses returns a node's ingresses; a suspended node has none, so it drains.
 func (s *Service) loadIngresses(ctx context.Context, tx *pg.Tx, node string) ([]network.Ingress, error) {
 	var out []network.Ingress
-	err := tx.Query(ctx, `SELECT g.id, g.kind, g.name, g.listen, g.certificate_id, g.options, g.enabled FROM ingress g
+	err := tx.Query(ctx, `SELECT g.id, g.kind, g.name, g.listen, g.certificate_id, g.options, g.enabled, g.fault FROM ingress g
 		JOIN node n ON n.id = g.node_id WHERE g.node_id = $1 AND n.status = 'active' ORDER BY g.id`, []any{node}, func(r pg.Row) error {
 		var g network.Ingress
-		if err := r.Scan(&g.ID, &g.Kind, &g.Name, &g.Listen, &g.CertificateID, &g.Sealed, &g.Enabled); err != nil {
+		if err := r.Scan(&g.ID, &g.Kind, &g.Name, &g.Listen, &g.CertificateID, &g.Sealed, &g.Enabled, &g.Fault); err != nil {
 			return err
 		}
 		out = append(out, g)

@@ -61,22 +61,24 @@ func (n *Nodes) attend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for i := range open {
 		j := &open[i]
 		if j.State == Sent {
+			// A node may spoil its own queue: what cannot be read is gone, and holds up no other node's jobs.
 			alive, err := n.alive(j)
 			if err != nil {
-				return err
+				n.log.WarnContext(ctx, "task of a job cannot be read", "job", j.ID, "node", j.Node, "error", err)
 			}
 			if alive {
 				continue
 			}
 		}
 		if err := n.send(ctx, j); err != nil {
-			return err
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 // alive reports whether the task of j's present attempt is still on its way.

@@ -33,6 +33,7 @@ type Ingress struct {
 	Options       Options   `gorm:"-" json:"options"`
 	Sealed        []byte    `gorm:"column:options" json:"-"`
 	Enabled       bool      `json:"enabled"`
+	Fault         string    `json:"fault"` // why the node refused it; it is left out until it is changed
 	Version       int64     `json:"version"`
 	CreatedAt     time.Time `gorm:"autoCreateTime:false" json:"created_at"`
 	UpdatedAt     time.Time `gorm:"autoUpdateTime:false" json:"updated_at"`
@@ -110,7 +111,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, g Ingress) (*Ingres
 		if !found {
 			return errs.NotFound("node", g.NodeID)
 		}
-		g.TenantID, g.ID, g.Version, g.CreatedAt, g.UpdatedAt = tenant, id.New(id.Ingress), 1, tx.Now, tx.Now
+		g.TenantID, g.ID, g.Version, g.CreatedAt, g.UpdatedAt, g.Fault = tenant, id.New(id.Ingress), 1, tx.Now, tx.Now, ""
 		if err := s.fits(ctx, tx, &g); err != nil {
 			return err
 		}
@@ -225,7 +226,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 		before := *g
 		edit(g)
 		g.TenantID, g.ID, g.NodeID, g.Kind, g.CreatedAt = before.TenantID, before.ID, before.NodeID, before.Kind, before.CreatedAt
-		g.Version, g.UpdatedAt = before.Version+1, tx.Now
+		g.Version, g.UpdatedAt, g.Fault = before.Version+1, tx.Now, ""
 		if err := g.check(); err != nil {
 			return err
 		}
