@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"culvert/panel/internal/errs"
@@ -26,6 +27,9 @@ func (s *Service) Lease(ctx context.Context, node string, q nodeapi.LeaseRequest
 	}
 	out := &nodeapi.LeaseResponse{}
 	err := s.DB.InSystem(ctx, func(tx *pg.Tx) (err error) {
+		if err := lock(ctx, tx, node, named(nil, q.Slices)); err != nil {
+			return err
+		}
 		out.Allowances, err = allowances(ctx, tx, node, q.Slices, nil)
 		return err
 	})
@@ -46,6 +50,18 @@ func rates(r *nodeapi.Report) map[string]unit.Bytes {
 	return out
 }
 
+// named lists the subscribers of usage and slices.
+func named(usage []nodeapi.Usage, held []nodeapi.SliceUse) []string {
+	out := make([]string, 0, len(usage)+len(held))
+	for i := range usage {
+		out = append(out, usage[i].Subscriber)
+	}
+	for i := range held {
+		out = append(out, held[i].Subscriber)
+	}
+	return out
+}
+
 // account is a metered subscriber's quota as all nodes see it.
 type account struct {
 	limit, used unit.Bytes
@@ -58,32 +74,55 @@ type account struct {
 	connects    bool
 }
 
-// allowances tops up the slices of node for the subscribers named, under a lock on each subscriber's totals, and returns
-// the totals in force. Subscribers that are not this node's, not metered, or in another period get no answer.
+// lock takes the totals of the named subscribers of node. Everyone who changes totals or slices of several subscribers comes
+// here first and once, so that all wait in the same order and nobody in a circle.
+func lock(ctx context.Context, tx *pg.Tx, node string, subs []string) error {
+	if len(subs) == 0 {
+		return nil
+	}
+	slices.Sort(subs)
+	_, err := tx.Exec(ctx, `SELECT FROM usage_total u WHERE u.subscriber_id = ANY($1)
+		AND EXISTS (SELECT FROM desired_subscriber d WHERE d.node_id = $2 AND d.subscriber_id = u.subscriber_id)
+		ORDER BY u.subscriber_id FOR UPDATE OF u`, slices.Compact(subs), node)
+	return err
+}
+
+// allowances tops up the slices of node for the subscribers named, whose totals the caller has locked, and returns the
+// totals in force. Subscribers that are not this node's, not metered, or in another period get no answer.
 func allowances(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceUse, rate map[string]unit.Bytes) ([]nodeapi.Allowance, error) {
+	in = sortedSlices(in)
+	accounts, err := readAccounts(ctx, tx, node, in)
+	if err != nil {
+		return nil, err
+	}
 	var out []nodeapi.Allowance
-	for _, x := range sortedSlices(in) {
-		acc, found, err := lockAccount(ctx, tx, node, x)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
+	var grown bulk
+	var granted []int64
+	for _, x := range in {
+		acc := accounts[x.Subscriber]
+		if acc == nil || acc.period != x.Period {
 			continue
 		}
 		left := max(0, acc.limit-acc.used-acc.out)
 		// What the node says it spent since its last report is real demand, but not yet booked: it sizes the slice only.
 		here := max(0, acc.granted-max(acc.spent, min(x.Spent, acc.granted)))
-		grant := acc.slice(left, here, rate[x.Subscriber], tx.Now)
-		if grant > 0 {
+		if grant := acc.slice(left, here, rate[x.Subscriber], tx.Now); grant > 0 {
 			acc.granted += grant
 			left -= grant
-			if err := storeSlice(ctx, tx, node, x.Subscriber, acc); err != nil {
-				return nil, err
-			}
+			grown.tenants, grown.subs, grown.periods = append(grown.tenants, acc.tenant), append(grown.subs, x.Subscriber), append(grown.periods, x.Period)
+			granted = append(granted, int64(acc.granted))
 		}
 		out = append(out, nodeapi.Allowance{Subscriber: x.Subscriber, Period: x.Period, Granted: acc.granted, Exhausted: left == 0})
 	}
-	return out, nil
+	if len(granted) == 0 {
+		return out, nil
+	}
+	// A node that asks is not lost.
+	_, err = tx.Exec(ctx, `INSERT INTO quota_slice (tenant_id, subscriber_id, node_id, period, granted, updated_at)
+		SELECT u.tenant, u.sub, $1, u.period, u.granted, $2 FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[]) AS u (tenant, sub, period, granted)
+		ON CONFLICT (subscriber_id, node_id, period) DO UPDATE SET granted = EXCLUDED.granted, updated_at = EXCLUDED.updated_at, lost = false`,
+		node, tx.Now, grown.tenants, grown.subs, grown.periods, granted)
+	return out, err
 }
 
 // slice says how much to add for a node that still holds here bytes, out of left that may be granted at all.
@@ -103,28 +142,35 @@ func (a *account) slice(left, here, rate unit.Bytes, now time.Time) unit.Bytes {
 	return min(grant, left)
 }
 
-func lockAccount(ctx context.Context, tx *pg.Tx, node string, x nodeapi.SliceUse) (*account, bool, error) {
-	var a account
-	var up, down, granted unit.Bytes
-	found, err := tx.One(ctx, `SELECT s.tenant_id, s.traffic_limit, s.period, s.period_start, s.status IN ('active', 'on_hold'), u.up, u.down, u.granted
-		FROM usage_total u JOIN subscriber s ON s.id = u.subscriber_id
-		JOIN desired_subscriber d ON d.subscriber_id = s.id AND d.node_id = $2 AND NOT d.removed
-		WHERE u.subscriber_id = $1 AND s.traffic_limit >= 0 AND s.period = $3 FOR UPDATE OF u`, []any{x.Subscriber, node, x.Period},
-		&a.tenant, &a.limit, &a.period, &a.since, &a.connects, &up, &down, &granted)
-	if err != nil || !found {
-		return nil, false, err
+// readAccounts returns the accounts of those of in who are metered, this node's, and in the period named.
+func readAccounts(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceUse) (map[string]*account, error) {
+	out := make(map[string]*account, len(in))
+	if len(in) == 0 {
+		return out, nil
 	}
-	a.limit, a.used = unit.AddSat(a.limit, granted), unit.AddSat(up, down)
-	_, err = tx.One(ctx, `SELECT coalesce(sum(granted - spent) FILTER (WHERE NOT lost), 0)::bigint,
-		coalesce(sum(granted) FILTER (WHERE node_id = $2), 0)::bigint, coalesce(sum(spent) FILTER (WHERE node_id = $2), 0)::bigint
-		FROM quota_slice WHERE subscriber_id = $1 AND period = $3`, []any{x.Subscriber, node, x.Period}, &a.out, &a.granted, &a.spent)
-	return &a, err == nil, err
-}
-
-// storeSlice raises what a node was granted. A node that asks is not lost.
-func storeSlice(ctx context.Context, tx *pg.Tx, node, sid string, a *account) error {
-	_, err := tx.Exec(ctx, `INSERT INTO quota_slice (tenant_id, subscriber_id, node_id, period, granted, updated_at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (subscriber_id, node_id, period) DO UPDATE SET granted = EXCLUDED.granted, updated_at = EXCLUDED.updated_at, lost = false`,
-		a.tenant, sid, node, a.period, int64(a.granted), tx.Now)
-	return err
+	subs, periods := make([]string, len(in)), make([]int64, len(in))
+	for i, x := range in {
+		subs[i], periods[i] = x.Subscriber, x.Period
+	}
+	err := tx.Query(ctx, `SELECT s.id, s.tenant_id, s.traffic_limit, s.period, s.period_start, s.status IN ('active', 'on_hold'),
+		  u.up, u.down, u.granted, q.held, q.granted, q.spent
+		FROM unnest($2::text[], $3::bigint[]) AS x (sub, period)
+		JOIN subscriber s ON s.id = x.sub AND s.period = x.period AND s.traffic_limit >= 0
+		JOIN usage_total u ON u.subscriber_id = s.id
+		JOIN desired_subscriber d ON d.subscriber_id = s.id AND d.node_id = $1 AND NOT d.removed
+		CROSS JOIN LATERAL (SELECT coalesce(sum(granted - spent) FILTER (WHERE NOT lost), 0)::bigint AS held,
+		  coalesce(sum(granted) FILTER (WHERE node_id = $1), 0)::bigint AS granted,
+		  coalesce(sum(spent) FILTER (WHERE node_id = $1), 0)::bigint AS spent
+		  FROM quota_slice WHERE subscriber_id = s.id AND period = s.period) q`, []any{node, subs, periods}, func(r pg.Row) error {
+		var a account
+		var sid string
+		var up, down, bought unit.Bytes
+		if err := r.Scan(&sid, &a.tenant, &a.limit, &a.period, &a.since, &a.connects, &up, &down, &bought, &a.out, &a.granted, &a.spent); err != nil {
+			return err
+		}
+		a.limit, a.used = unit.AddSat(a.limit, bought), unit.AddSat(up, down)
+		out[sid] = &a
+		return nil
+	})
+	return out, err
 }

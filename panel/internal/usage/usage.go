@@ -51,6 +51,9 @@ func (s *Service) Ingest(ctx context.Context, node string, r *nodeapi.Report) (*
 		if err != nil {
 			return err
 		}
+		if err := lock(ctx, tx, node, named(r.Usage, r.Slices)); err != nil {
+			return err
+		}
 		if fresh == 1 {
 			if err := s.apply(ctx, tx, node, r); err != nil {
 				return err
@@ -124,8 +127,7 @@ func (s *Service) apply(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.
 	return storeSessions(ctx, tx, node, r.Sessions, owners)
 }
 
-// merged adds up rows of one key and sorts them: every writer locks in the same order, so two reports never wait for each
-// other in a circle.
+// merged adds up rows of one key and sorts them.
 func merged(in []nodeapi.Usage) []nodeapi.Usage {
 	out := slices.Clone(in)
 	slices.SortFunc(out, func(a, b nodeapi.Usage) int {
