@@ -78,9 +78,10 @@ func TestJoinWaitsForThePanel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.panel.Down()
+	cfg := w.joinConfig() // here: Up writes the panel's address
 	done := make(chan error, 1)
 	go func() {
-		_, err := control.Join(context.Background(), w.joinConfig())
+		_, err := control.Join(context.Background(), cfg)
 		done <- err
 	}()
 	select {
@@ -223,6 +224,41 @@ func TestReportsGoInOrder(t *testing.T) {
 	w.panel.Refuse(nodeapi.PathReport, nil)
 	if err := a.Flush(t.Context()); err != nil || w.meter.Pending() != 0 {
 		t.Errorf("flush: %v", err)
+	}
+}
+
+// One report that the panel never takes does not hold up those behind it for ever.
+func TestRefusedReportIsSetAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, err := control.New(control.Config{
+		Identity: w.join(), Dir: w.dir, Gateway: w.panel.Addr(), Version: "test", Engine: w.engine, Meter: w.meter, Actions: w.actions, Log: quiet(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.meter.add(2)
+	refuse := func(code string, times int) {
+		t.Helper()
+		w.panel.Refuse(nodeapi.PathReport, &nodeapi.Problem{Code: code, Message: "from lies after to"})
+		for range times {
+			if err := a.Flush(t.Context()); err == nil {
+				t.Fatal("a refused report counts as sent")
+			}
+		}
+	}
+	refuse(nodeapi.CodeUnavailable, 10)
+	refuse(nodeapi.CodeInvalid, 4)
+	if w.meter.Pending() != 2 {
+		t.Fatalf("set aside too early: %d wait", w.meter.Pending())
+	}
+	refuse(nodeapi.CodeInvalid, 1)
+	w.panel.Refuse(nodeapi.PathReport, nil)
+	if err := a.Flush(t.Context()); err != nil || w.meter.Pending() != 0 {
+		t.Errorf("%d wait behind the refused report: %v", w.meter.Pending(), err)
+	}
+	if got := w.panel.Seen().Reports; len(got) != 1 || got[0].Seq != 2 || !slices.Equal(w.meter.aside, []int64{1}) {
+		t.Errorf("delivered %+v, set aside %v", got, w.meter.aside)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -87,6 +88,7 @@ type meter struct {
 	spool  []nodeapi.Report
 	ready  chan struct{}
 	sealed int
+	aside  []int64
 }
 
 func (m *meter) Ready() <-chan struct{} { return m.ready }
@@ -109,13 +111,28 @@ func (m *meter) Ack(_, seq int64) error {
 	return nil
 }
 
+func (m *meter) SetAside(_, seq int64, _ string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spool = slices.DeleteFunc(m.spool, func(r nodeapi.Report) bool { return r.Seq == seq })
+	m.aside = append(m.aside, seq)
+	return nil
+}
+
 func (m *meter) Pending() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.spool)
 }
 
-func (m *meter) Fault() string { return "" }
+func (m *meter) Fault() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.aside) > 0 {
+		return fmt.Sprintf("set aside: %v", m.aside)
+	}
+	return ""
+}
 
 func (m *meter) Slices(subscribers ...string) []nodeapi.SliceUse {
 	var out []nodeapi.SliceUse

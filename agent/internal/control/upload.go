@@ -16,13 +16,22 @@ import (
 type uploader struct {
 	*core
 	wake chan struct{}
-	one  sync.Mutex // one upload at a time: order
+
+	one     sync.Mutex // one upload at a time: order
+	refused refusals   // of the report that is next
+}
+
+// refusals counts how often the panel called one report invalid.
+type refusals struct {
+	epoch, seq int64
+	times      int
 }
 
 const (
 	uploadFirst   = 200 * time.Millisecond
 	uploadLongest = 30 * time.Second
 	lookInSpool   = 10 * time.Second
+	refusedOften  = 5 // refusals after which a report is set aside
 )
 
 func newUploader(c *core) *uploader { return &uploader{core: c, wake: make(chan struct{}, 1)} }
@@ -58,8 +67,8 @@ func (u *uploader) idle(ctx context.Context, d time.Duration, ready <-chan struc
 	return ctx.Err() == nil
 }
 
-// flush sends what waits. A report that the panel refuses stays, and those behind it wait: bytes are never dropped
-// silently, the fault is shown to the operator.
+// flush sends what waits. A report that the panel refuses stays for some tries, and those behind it wait. Then it is set
+// aside: its bytes are never dropped silently, the fault is shown to the operator.
 func (u *uploader) flush(ctx context.Context) error {
 	u.one.Lock()
 	defer u.one.Unlock()
@@ -72,8 +81,7 @@ func (u *uploader) flush(ctx context.Context) error {
 		var ack nodeapi.ReportAck
 		if err := u.api.post(ctx, nodeapi.PathReport, &r, &ack); err != nil {
 			if nodeapi.CodeOf(err) == nodeapi.CodeInvalid {
-				u.fault("upload", fmt.Sprintf("report %d.%d is refused by the panel: %v", r.Epoch, r.Seq, err))
-				return fmt.Errorf("%w: %w", errRefused, err)
+				return u.refusal(ctx, &r, err)
 			}
 			return fmt.Errorf("%w: %w", errFlush, err)
 		}
@@ -87,6 +95,23 @@ func (u *uploader) flush(ctx context.Context) error {
 			u.cfg.Engine.Grant(ack.Allowances)
 		}
 	}
+}
+
+// refusal notes that the panel called r invalid. Its error keeps the pauses growing, also from one such report to the
+// next: a panel that refuses them all does not empty the spool in a moment.
+func (u *uploader) refusal(ctx context.Context, r *nodeapi.Report, why error) error {
+	if u.refused.epoch != r.Epoch || u.refused.seq != r.Seq {
+		u.refused = refusals{epoch: r.Epoch, seq: r.Seq}
+	}
+	u.refused.times++
+	u.fault("upload", fmt.Sprintf("report %d.%d is refused by the panel: %v", r.Epoch, r.Seq, why))
+	if u.refused.times >= refusedOften {
+		u.log.ErrorContext(ctx, "refused report is set aside", "epoch", r.Epoch, "seq", r.Seq, logging.KeyErr, why)
+		if err := u.cfg.Meter.SetAside(r.Epoch, r.Seq, why.Error()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", errRefused, why)
 }
 
 // Leases asks the panel for slices. It is made before the meter, which wants it from the start.

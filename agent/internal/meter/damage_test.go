@@ -96,6 +96,48 @@ func TestCorruptReportIsSetAside(t *testing.T) {
 	crash(m)
 }
 
+// What the panel will not have makes way, stays on the disk and is told.
+func TestRefusedReportIsSetAside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := openMeter(t, dir, nil)
+	tap := m.Account(row(false, 0)).Tap("i", "direct")
+	for range 2 {
+		tap.Add(Up, 1)
+		m.sealNow(t)
+	}
+	r, _ := m.Next()
+	name := entry{r.Epoch, r.Seq}.name()
+	for range 2 { // the second time, it is gone already
+		if err := m.SetAside(r.Epoch, r.Seq, "from lies after to"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, ok := m.Next(); !ok || n.Seq != r.Seq+1 || m.Pending() != 1 {
+		t.Errorf("next is %+v, %d wait", n, m.Pending())
+	}
+	if f := m.Fault(); !strings.Contains(f, name) || !strings.Contains(f, "from lies after to") {
+		t.Errorf("fault %q", f)
+	}
+	if _, err := os.Stat(filepath.Join(dir, asideDir, name)); err != nil {
+		t.Error(err)
+	}
+	crash(m)
+}
+
+// A wall clock that steps back does not make an interval end before it began: the panel would refuse it.
+func TestClockThatStepsBack(t *testing.T) {
+	t.Parallel()
+	m := openMeter(t, t.TempDir(), nil)
+	m.disk.at.from = time.Now().Add(time.Hour)
+	m.Account(row(false, 0)).Tap("i", "direct").Add(Up, 1)
+	m.sealNow(t)
+	if r, ok := m.Next(); !ok || r.To < r.From {
+		t.Errorf("report %v from %d to %d", ok, r.From, r.To)
+	}
+	crash(m)
+}
+
 // When nothing can be written, counts wait in memory and the fault shows; then all of it is told once.
 func TestStorageThatFailsForAWhile(t *testing.T) {
 	t.Parallel()

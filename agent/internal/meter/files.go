@@ -15,7 +15,7 @@ import (
 // Names inside the meter's folder.
 const (
 	spoolDir   = "spool"
-	asideDir   = "damaged" // what could not be read, kept for a human
+	asideDir   = "damaged" // what could not be read or was refused, kept for a human
 	epochFile  = "epoch"
 	tempSuffix = ".tmp"
 )

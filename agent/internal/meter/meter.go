@@ -171,6 +171,21 @@ func (m *Meter) Ack(epoch, seq int64) error {
 	return nil
 }
 
+// SetAside takes a report that the panel will not have out of the way of those behind it. Its file is kept for a human,
+// and the fault stays. Unknown numbers are ignored.
+func (m *Meter) SetAside(epoch, seq int64, why string) error {
+	e := entry{epoch, seq}
+	if !m.disk.spool.has(e) {
+		return nil
+	}
+	if err := aside(m.disk.dir, m.disk.spool.path(e)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("set report aside: %w", err)
+	}
+	m.disk.spool.drop(e)
+	m.disk.faults.set("refused", fmt.Sprintf("report %s is not with the panel; it was set aside in %s: %s", e.name(), asideDir, why))
+	return nil
+}
+
 // Record takes a session's opening or end into the next report. A session that ends in the interval it began in is
 // told once.
 func (m *Meter) Record(r nodeapi.SessionRecord) {

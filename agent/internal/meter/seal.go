@@ -30,7 +30,8 @@ func (d *disk) seal() error {
 		return errors.Join(err, d.writeJournal())
 	}
 	d.sealLeftovers()
-	whole := nodeapi.Report{Epoch: d.epoch, From: d.at.from.UnixMilli(), To: time.Now().UnixMilli()}
+	whole := nodeapi.Report{Epoch: d.epoch, From: d.at.from.UnixMilli()}
+	whole.To = max(whole.From, time.Now().UnixMilli()) // the wall clock may have stepped back
 	accounts := d.book.all()
 	parts := make([][]sealing, len(accounts))
 	for i, a := range accounts {
