@@ -64,7 +64,8 @@ func expired(row *nodeapi.Subscriber, now time.Time) bool {
 	return row.Expires != 0 && now.Unix() >= row.Expires
 }
 
-// admit finds the live session of a flow and its account. There is no other way to either.
+// admit finds the live session of a flow and its account, and takes a slot for it, which goes back when its dial fails or
+// it closes. There is no other way to either.
 func (h *host) admit(f flow.Flow) (*session.Session, *meter.Account, error) {
 	s := h.sessions.Find(f.Principal.Session)
 	if s == nil || s.Principal() != f.Principal {
@@ -74,7 +75,7 @@ func (h *host) admit(f flow.Flow) (*session.Session, *meter.Account, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("%w: session %s has no account", flow.ErrRefused, f.Principal.Session)
 	}
-	if _, flows := h.sessions.Count(); flows >= h.cfg.MaxFlows || s.Flows() >= int64(h.cfg.PerUser) {
+	if !h.slots.take(f.Principal.ID, h.cfg.PerUser, h.cfg.MaxFlows) {
 		return nil, nil, flow.ErrOverload
 	}
 	return s, acc, nil
@@ -85,6 +86,7 @@ func (h *host) Lease(ctx context.Context, p flow.Principal, pool string, want ..
 	if _, _, err := h.admit(flow.Flow{Principal: p}); err != nil {
 		return nil, err
 	}
+	h.slots.release(p.ID) // a lease is no flow: only whether there is room for one matters
 	if h.cfg.Tunnel == nil {
 		return nil, fmt.Errorf("%w: this node has no tunnel", flow.ErrNoRoute)
 	}

@@ -20,26 +20,35 @@ func (h *host) Dial(ctx context.Context, f flow.Flow) (ingress.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := h.routes.Load().Pick(f)
-	if err != nil {
-		return nil, err
-	}
-	x := h.cfg.Exits[v.Exit]
-	if x == nil {
-		return nil, fmt.Errorf("%w: %s", flow.ErrNoRoute, v.Exit)
-	}
 	c := &conn{admission: admission{engine: h.Engine, sess: s, acc: acc, stop: make(chan struct{})}}
-	if err := c.open(ctx); err != nil {
+	if err := c.dial(ctx, f); err != nil {
+		c.leave()
 		return nil, err
 	}
-	if c.Conn, err = x.DialTCP(ctx, f.Dest, v.Allow); err != nil {
-		return nil, err
-	}
-	c.tap = acc.Tap(f.Ingress, v.Exit)
 	if !s.Attach(c) {
 		return nil, errors.Join(flow.ErrCut, c.Close())
 	}
 	return c, nil
+}
+
+// dial routes f and connects.
+func (c *conn) dial(ctx context.Context, f flow.Flow) error {
+	v, err := c.engine.routes.Load().Pick(f)
+	if err != nil {
+		return err
+	}
+	x := c.engine.cfg.Exits[v.Exit]
+	if x == nil {
+		return fmt.Errorf("%w: %s", flow.ErrNoRoute, v.Exit)
+	}
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	if c.Conn, err = x.DialTCP(ctx, f.Dest, v.Allow); err != nil {
+		return err
+	}
+	c.tap = c.acc.Tap(f.Ingress, v.Exit)
+	return nil
 }
 
 // conn is a routed TCP flow (ingress.Conn). The embedded connection leads to the internet.
@@ -145,6 +154,7 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.tap.Close()
 	c.sess.Detach(c)
+	c.leave()
 	return err
 }
 

@@ -66,6 +66,7 @@ type Engine struct {
 	ring     *keyring.Ring
 	sessions *session.Table
 	meter    *meter.Meter
+	slots    slots
 	pump     pipe.Pump
 	routes   atomic.Pointer[route.Table]
 	serial   atomic.Int64 // of services

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"errors"
@@ -13,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"culvert/agent/internal/exit"
 	"culvert/agent/internal/flow"
 	"culvert/agent/internal/ingress"
+	"culvert/agent/internal/route"
 	"culvert/agent/internal/session"
 	"culvert/shared/nodeapi"
 )
@@ -126,6 +129,74 @@ func TestBounds(t *testing.T) {
 	_, h, s, _ = signedIn(t, false)
 	if _, err := h.Lease(t.Context(), s.Principal(), "p"); !errors.Is(err, flow.ErrNoRoute) {
 		t.Errorf("a lease without a tunnel: %v", err)
+	}
+}
+
+// blackhole is an exit whose dials hang until their context ends.
+type blackhole struct {
+	exit.Exit
+	pending chan struct{}
+}
+
+func (b *blackhole) DialTCP(ctx context.Context, _ flow.Dest, _ exit.Allow) (net.Conn, error) {
+	b.pending <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Flows count from the moment they are admitted: dials that hang fill the bound, and give it back when they fail.
+func TestPendingDialsAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, bound := range map[string]func(*Config){
+		"per user": func(c *Config) { c.PerUser = 3 },
+		"node":     func(c *Config) { c.MaxFlows = 3 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hole := &blackhole{Exit: &exit.Direct{}, pending: make(chan struct{}, 10)}
+			r, h, s, _ := signedIn(t, false, bound, func(c *Config) { c.Exits = map[string]exit.Exit{route.Direct: hole} })
+			f := flow.Flow{Principal: s.Principal(), Dest: flow.Dest{Addr: netip.MustParseAddr("127.0.0.1"), Port: 9}}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			failed := make(chan error, 10)
+			for range 10 {
+				go func() { _, err := h.Dial(ctx, f); failed <- err }()
+			}
+			for range 7 {
+				select {
+				case err := <-failed:
+					if !errors.Is(err, flow.ErrOverload) {
+						t.Errorf("a dial beyond the bound: %v", err)
+					}
+				case <-time.After(10 * time.Second):
+					t.Fatalf("%d dials hang", len(hole.pending))
+				}
+			}
+			if _, err := h.Associate(t.Context(), f); !errors.Is(err, flow.ErrOverload) {
+				t.Errorf("an association beyond the bound: %v", err)
+			}
+			cancel()
+			for range 3 {
+				if err := <-failed; !errors.Is(err, context.Canceled) {
+					t.Errorf("a hanging dial: %v", err)
+				}
+			}
+			var open []ingress.PacketConn
+			for range 3 {
+				p, err := h.Associate(t.Context(), flow.Flow{Principal: s.Principal()})
+				if err != nil {
+					t.Fatalf("the slots did not come back: %v", err)
+				}
+				open = append(open, p)
+			}
+			for _, p := range open {
+				_ = p.Close()
+				_ = p.Close()
+			}
+			if r.e.slots.total != 0 || len(r.e.slots.by) != 0 {
+				t.Errorf("%d slots are still taken", r.e.slots.total)
+			}
+		})
 	}
 }
 

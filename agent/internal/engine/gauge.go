@@ -15,7 +15,7 @@ import (
 // How long a metered subscriber without allowance is kept waiting for the panel.
 const (
 	waitAtDial = 3 * time.Second
-	waitInFlow = time.Second
+	waitInFlow = 4 * time.Second
 )
 
 // admission is what a flow of either network has in common: whose it is, what counts it, and how it is cut.
@@ -28,6 +28,9 @@ type admission struct {
 	once   sync.Once
 	over   atomic.Bool // cut
 }
+
+// leave gives the flow's slot back.
+func (a *admission) leave() { a.engine.slots.release(a.sess.Principal().ID) }
 
 // open waits until a metered subscriber has something left.
 func (a *admission) open(ctx context.Context) error {

@@ -20,29 +20,35 @@ func (h *host) Associate(ctx context.Context, f flow.Flow) (ingress.PacketConn, 
 	if err != nil {
 		return nil, err
 	}
-	v, err := h.routes.Load().Pick(f)
-	if err != nil {
+	p := &packetConn{admission: admission{engine: h.Engine, sess: s, acc: acc, stop: make(chan struct{})}, flow: f}
+	if err := p.listen(ctx); err != nil {
+		p.leave()
 		return nil, err
 	}
-	x := h.cfg.Exits[v.Exit]
-	if x == nil {
-		return nil, fmt.Errorf("%w: %s", flow.ErrNoRoute, v.Exit)
-	}
-	p := &packetConn{
-		admission: admission{engine: h.Engine, sess: s, acc: acc, stop: make(chan struct{})},
-		flow:      f, exit: v.Exit,
-	}
-	if err := p.open(ctx); err != nil {
-		return nil, err
-	}
-	if p.out, err = x.ListenUDP(ctx); err != nil {
-		return nil, err
-	}
-	p.tap = acc.Tap(f.Ingress, v.Exit)
 	if !s.Attach(p) {
 		return nil, errors.Join(flow.ErrCut, p.Close())
 	}
 	return p, nil
+}
+
+// listen routes the association and opens its socket.
+func (p *packetConn) listen(ctx context.Context) error {
+	v, err := p.engine.routes.Load().Pick(p.flow)
+	if err != nil {
+		return err
+	}
+	x := p.engine.cfg.Exits[v.Exit]
+	if x == nil {
+		return fmt.Errorf("%w: %s", flow.ErrNoRoute, v.Exit)
+	}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	if p.out, err = x.ListenUDP(ctx); err != nil {
+		return err
+	}
+	p.exit, p.tap = v.Exit, p.acc.Tap(p.flow.Ingress, v.Exit)
+	return nil
 }
 
 // packetConn is a routed UDP association (ingress.PacketConn).
@@ -142,6 +148,7 @@ func (p *packetConn) Close() error {
 	err := p.out.Close()
 	p.tap.Close()
 	p.sess.Detach(p)
+	p.leave()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
