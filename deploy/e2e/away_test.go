@@ -74,3 +74,21 @@ func TestPanelAway(t *testing.T) {
 		return nil
 	})
 }
+
+// TestMeteredDownloadIsNotCut moves far more than a first slice at full speed, over every ingress that curl speaks: a
+// subscriber with quota left is served as one without a quota.
+func TestMeteredDownloadIsNotCut(t *testing.T) {
+	in := install(t)
+	s := in.serve()
+	hash := in.hash()
+	in.gold(hash)
+	ann := in.customer(hash, s.node, "ann", "gold")
+	in.applies(s.node, func() { in.must("PATCH", "/subscribers/"+ann.id, map[string]any{"traffic_limit": 8 << 30}) })
+	x := newTarget(t)
+	for _, args := range [][]string{{"-x", ann.proxy("socks5h", s.socks)}, {"-x", ann.proxy("socks5h", s.socks)}, {"-p", "-x", ann.proxy("http", s.web)}} {
+		want := "200 " + itoa(5*download)
+		if out, err := curl(append(args, x.url("/bytes/"+itoa(5*download)))...); err != nil || out != want {
+			t.Fatalf("%v: %s, %v", args, out, err)
+		}
+	}
+}

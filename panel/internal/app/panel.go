@@ -14,6 +14,7 @@ import (
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/hestia"
 	"culvert/panel/internal/jobs"
+	"culvert/panel/internal/outbox"
 	"culvert/shared/run"
 )
 
@@ -81,6 +82,9 @@ func handlers(s *Services) map[string][]jobs.Handler {
 	for _, kind := range desired.Kinds() {
 		out[kind] = append(out[kind], s.Desired.Handle)
 	}
+	out["node.revoked"] = append(out["node.revoked"], func(ctx context.Context, rows []outbox.Row) error {
+		return s.Desired.RotateHeld(ctx, rows, s.Subs)
+	})
 	return out
 }
 

@@ -370,3 +370,45 @@ func TestARefusedIngressHoldsUpNothingElse(t *testing.T) {
 		t.Fatal("a changed ingress is not tried again")
 	}
 }
+
+func TestWhatARevokedNodeHeldIsRotated(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	s := w.Subscriber(t, w.Operator, "ann", nil)
+	stolen := w.Node(t, "stolen")
+	for _, n := range []string{w.node, stolen} {
+		if err := w.desired.CompileNode(ctx, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.sync(t)
+	before, err := w.Subs.Credentials(ctx, w.Operator, s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE node SET status = 'revoked' WHERE id = $1", stolen)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	event := []outbox.Row{{ID: "evt_1", Kind: "node.revoked", Payload: json.RawMessage(`{"node":"` + stolen + `"}`)}}
+	for range 2 { // the second time finds nothing
+		if err := w.desired.RotateHeld(ctx, event, w.Subs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := w.Subs.Credentials(ctx, w.Operator, s.ID)
+	if err != nil || before.Secrets["hysteria2"].Equal(after.Secrets["hysteria2"]) || !before.Password.Equal(after.Password) {
+		t.Fatalf("the secret was kept, or the password was not: %v", err)
+	}
+	got, err := w.Subs.Get(ctx, w.Operator, s.ID)
+	if err != nil || got.Generation != s.Generation+1 {
+		t.Fatalf("generation %d, was %d: %v", got.Generation, s.Generation, err)
+	}
+	w.settle(t)
+	if rows, _ := w.sync(t); rows != 1 {
+		t.Fatalf("the other node got %d rows", rows)
+	}
+}

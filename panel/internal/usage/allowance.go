@@ -14,7 +14,8 @@ import (
 
 // Sizes of slices: enough for hours of the subscriber's normal use, and for a minute at the speed just seen.
 const (
-	leastSlice   = 4 * unit.MiB
+	leastSlice   = 16 * unit.MiB
+	mostAsked    = unit.GiB // that an unexpected hurry gets at once
 	normalHours  = 4
 	fastSeconds  = 60
 	leaseMaximum = 1000 // subscribers in one request
@@ -30,7 +31,7 @@ func (s *Service) Lease(ctx context.Context, node string, q nodeapi.LeaseRequest
 		if err := lock(ctx, tx, node, named(nil, q.Slices)); err != nil {
 			return err
 		}
-		out.Allowances, err = allowances(ctx, tx, node, q.Slices, nil)
+		out.Allowances, err = allowances(ctx, tx, node, q.Slices, nil, true)
 		return err
 	})
 	if err != nil {
@@ -89,7 +90,7 @@ func lock(ctx context.Context, tx *pg.Tx, node string, subs []string) error {
 
 // allowances tops up the slices of node for the subscribers named, whose totals the caller has locked, and returns the
 // totals in force. Subscribers that are not this node's, not metered, or in another period get no answer.
-func allowances(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceUse, rate map[string]unit.Bytes) ([]nodeapi.Allowance, error) {
+func allowances(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceUse, rate map[string]unit.Bytes, asked bool) ([]nodeapi.Allowance, error) {
 	in = sortedSlices(in)
 	accounts, err := readAccounts(ctx, tx, node, in)
 	if err != nil {
@@ -106,7 +107,7 @@ func allowances(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceU
 		left := max(0, acc.limit-acc.used-acc.out)
 		// What the node says it spent since its last report is real demand, but not yet booked: it sizes the slice only.
 		here := max(0, acc.granted-max(acc.spent, min(x.Spent, acc.granted)))
-		if grant := acc.slice(left, here, rate[x.Subscriber], tx.Now); grant > 0 {
+		if grant := acc.slice(left, here, rate[x.Subscriber], tx.Now, asked); grant > 0 {
 			acc.granted += grant
 			left -= grant
 			grown.tenants, grown.subs, grown.periods = append(grown.tenants, acc.tenant), append(grown.subs, x.Subscriber), append(grown.periods, x.Period)
@@ -125,13 +126,18 @@ func allowances(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SliceU
 	return out, err
 }
 
-// slice says how much to add for a node that still holds here bytes, out of left that may be granted at all.
-func (a *account) slice(left, here, rate unit.Bytes, now time.Time) unit.Bytes {
+// slice says how much to add for a node that still holds here bytes, out of left that may be granted at all. A node that
+// asks is about to run dry, whatever its reports have told so far: it gets as much again as it had, so that a fast transfer
+// needs few questions.
+func (a *account) slice(left, here, rate unit.Bytes, now time.Time, asked bool) unit.Bytes {
 	if !a.connects || left == 0 {
 		return 0
 	}
 	hours := max(1, now.Sub(a.since).Hours())
 	want := max(leastSlice, unit.Bytes(float64(a.used)/hours*normalHours), rate*fastSeconds)
+	if asked {
+		want, here = max(want, min(a.granted, mostAsked)), 0
+	}
 	if here > want/2 {
 		return 0
 	}

@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,7 +60,7 @@ func (s *Service) Ingest(ctx context.Context, node string, r *nodeapi.Report) (*
 				return err
 			}
 		}
-		ack.Allowances, err = allowances(ctx, tx, node, r.Slices, rates(r))
+		ack.Allowances, err = allowances(ctx, tx, node, r.Slices, rates(r), false)
 		return err
 	})
 	if err != nil {
@@ -124,7 +125,7 @@ func (s *Service) apply(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.
 	if err := spend(ctx, tx, node, r.Slices); err != nil {
 		return err
 	}
-	return storeSessions(ctx, tx, node, r.Sessions, owners)
+	return storeSessions(ctx, tx, node, r, owners)
 }
 
 // merged adds up rows of one key and sorts them.
@@ -302,28 +303,68 @@ func sortedSlices(in []nodeapi.SliceUse) []nodeapi.SliceUse {
 	return slices.CompactFunc(out, func(a, b nodeapi.SliceUse) bool { return a.Subscriber == b.Subscriber && a.Period == b.Period })
 }
 
-func storeSessions(ctx context.Context, tx *pg.Tx, node string, in []nodeapi.SessionRecord, owners map[string]owner) error {
-	for i := range in {
-		x := &in[i]
+// storeSessions writes session records. Of several records of one session the last one says how it is, and the highest
+// counts are true.
+func storeSessions(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report, owners map[string]owner) error {
+	if err := loseSessions(ctx, tx, node, r); err != nil {
+		return err
+	}
+	type key struct{ tenant, id string }
+	last := make(map[key]*nodeapi.SessionRecord, len(r.Sessions))
+	for i := range r.Sessions {
+		x := r.Sessions[i]
 		o, ok := owners[x.Subscriber]
 		if !ok || o.gone || x.ID == "" || len(x.ID) > 64 {
 			continue
 		}
-		var closed *time.Time
-		if x.Closed > 0 {
-			t := time.UnixMilli(x.Closed).UTC()
-			closed = &t
+		k := key{o.tenant, x.ID}
+		if old := last[k]; old != nil {
+			if old.Subscriber != x.Subscriber {
+				continue // as for a stored row: a session does not change hands
+			}
+			x.Ingress, x.Kind, x.Source, x.Opened = old.Ingress, old.Kind, old.Source, old.Opened
+			x.Up, x.Down = max(x.Up, old.Up), max(x.Down, old.Down)
+			if x.Closed <= 0 && old.Closed > 0 {
+				x.Closed, x.Cause = old.Closed, old.Cause
+			}
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO session_record AS s (tenant_id, id, subscriber_id, node_id, ingress_id, kind, source, opened_at, closed_at, cause, up, down)
-			VALUES ($1, $2, $3, $4, $5, $6, left($7, 64), $8, $9, left($10, 32), $11, $12)
-			ON CONFLICT (tenant_id, id) DO UPDATE SET closed_at = coalesce(EXCLUDED.closed_at, s.closed_at), cause = EXCLUDED.cause,
-			up = greatest(s.up, EXCLUDED.up), down = greatest(s.down, EXCLUDED.down) WHERE s.node_id = $4 AND s.subscriber_id = $3`,
-			o.tenant, x.ID, x.Subscriber, node, x.Ingress, x.Kind, x.Source, time.UnixMilli(x.Opened).UTC(), closed, x.Cause,
-			int64(x.Up), int64(x.Down)); err != nil {
-			return err
-		}
+		last[k] = &x
 	}
-	return nil
+	if len(last) == 0 {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(last), func(a, b key) int { return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.id, b.id)) })
+	var b bulk
+	var ids, kinds, sources, causes []string
+	var opened, closed []int64
+	for _, k := range keys {
+		x := last[k]
+		b.add(k.tenant, &nodeapi.Usage{Subscriber: x.Subscriber, Ingress: x.Ingress, Up: x.Up, Down: x.Down})
+		ids, kinds, sources, causes = append(ids, k.id), append(kinds, x.Kind), append(sources, x.Source), append(causes, x.Cause)
+		opened, closed = append(opened, inTime(x.Opened)), append(closed, inTime(x.Closed))
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO session_record AS s (tenant_id, id, subscriber_id, node_id, epoch, ingress_id, kind, source, opened_at, closed_at, cause, up, down)
+		SELECT u.tenant, u.id, u.sub, $1, $2, u.ingress, u.kind, left(u.source, 64), to_timestamp(u.opened / 1000.0),
+		  to_timestamp(nullif(u.closed, 0) / 1000.0), left(u.cause, 32), u.up, u.down
+		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[], $13::bigint[])
+		  AS u (tenant, id, sub, ingress, kind, source, opened, closed, cause, up, down)
+		ON CONFLICT (tenant_id, id) DO UPDATE SET closed_at = coalesce(EXCLUDED.closed_at, s.closed_at),
+		  cause = CASE WHEN EXCLUDED.closed_at IS NULL AND s.closed_at IS NOT NULL THEN s.cause ELSE EXCLUDED.cause END,
+		  up = greatest(s.up, EXCLUDED.up), down = greatest(s.down, EXCLUDED.down), epoch = greatest(s.epoch, EXCLUDED.epoch)
+		WHERE s.node_id = EXCLUDED.node_id AND s.subscriber_id = EXCLUDED.subscriber_id`,
+		node, r.Epoch, b.tenants, ids, b.subs, b.ingresses, kinds, sources, opened, closed, causes, b.ups, b.downs)
+	return err
+}
+
+// inTime keeps Unix milliseconds within what the database can hold: a record must not hold up the usage beside it.
+func inTime(ms int64) int64 { return min(max(ms, 0), 1<<45) }
+
+// loseSessions closes what node had open under older epochs: it started again, and no session outlives its process. A
+// record that comes later all the same, from the older epoch's spool, still sets the true end.
+func loseSessions(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report) error {
+	_, err := tx.Exec(ctx, `UPDATE session_record SET closed_at = greatest(opened_at, $3), cause = 'lost'
+		WHERE node_id = $1 AND epoch < $2 AND closed_at IS NULL`, node, r.Epoch, tx.Now)
+	return err
 }
 
 // DeclareLost frees what a node holds of everyone's quota: the operator's word that it will not come back.

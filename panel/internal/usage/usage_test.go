@@ -257,12 +257,7 @@ func TestCrossedReportsDoNotDeadlock(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	time.Sleep(1100 * time.Millisecond) // backends hand in their statistics once a second, with the next transaction
-	var deadlocks int
-	for range 8 {
-		wg.Go(func() { _, _ = w.usage.Ingest(ctx, w.nodes[0], report(1, 1, row(a, "ing_1", 1, 1))) })
-	}
-	wg.Wait()
+	var deadlocks int // counted at once: a deadlock is found after a second, and a backend hands in what is older
 	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
 		_, err := tx.One(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", nil, &deadlocks)
 		return err
@@ -300,6 +295,84 @@ func TestALostNodeFreesItsSlice(t *testing.T) {
 	}
 	if b := ask(w.nodes[1]); b.Granted != unit.MiB {
 		t.Fatalf("after the loss: %+v", b)
+	}
+}
+
+func TestSessionsOfABatchAndOfAnOlderEpoch(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 2)
+	s := w.Subscriber(t, w.acme, "ann", nil)
+	w.compile(t)
+	opened := time.Now().Add(-time.Minute).Truncate(time.Second)
+	ended := opened.Add(30 * time.Second)
+	record := func(id string, closed time.Time, cause string, up, down unit.Bytes) nodeapi.SessionRecord {
+		x := nodeapi.SessionRecord{
+			ID: id, Subscriber: s.ID, Ingress: "ing_1", Kind: "socks5", Source: "192.0.2.1",
+			Opened: opened.UnixMilli(), Cause: cause, Up: up, Down: down,
+		}
+		if !closed.IsZero() {
+			x.Closed = closed.UnixMilli()
+		}
+		return x
+	}
+	send := func(node int, epoch, seq int64, in ...nodeapi.SessionRecord) {
+		t.Helper()
+		r := report(epoch, seq)
+		r.Sessions = in
+		if _, err := w.usage.Ingest(ctx, w.nodes[node], r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := func() map[string]usage.SessionRow {
+		t.Helper()
+		rows, err := w.usage.Sessions(ctx, w.acme, s.ID, time.Now(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]usage.SessionRow{}
+		for _, x := range rows {
+			out[x.ID] = x
+		}
+		return out
+	}
+	var none time.Time
+	send(0, 1, 1, record("twice", none, "", 5, 90), record("open", none, "", 1, 1), record("twice", ended, "kicked", 9, 80), record("late", none, "", 1, 1))
+	send(1, 1, 1, record("other", none, "", 1, 1))
+	rows := got()
+	if x := rows["twice"]; x.Up != 9 || x.Down != 90 || x.Cause != "kicked" || x.ClosedAt == nil || !x.ClosedAt.Equal(ended) || !x.OpenedAt.Equal(opened) {
+		t.Errorf("two records of one session in a batch: %+v", x)
+	}
+	if x := rows["open"]; x.ClosedAt != nil {
+		t.Errorf("an open session is closed: %+v", x)
+	}
+
+	send(0, 2, 1, record("new", none, "", 1, 1))
+	rows = got()
+	if x := rows["open"]; x.ClosedAt == nil || x.Cause != "lost" {
+		t.Errorf("an older epoch's session stays open: %+v", x)
+	}
+	if x := rows["twice"]; x.Cause != "kicked" {
+		t.Errorf("a closed session was lost: %+v", x)
+	}
+	if rows["new"].ClosedAt != nil || rows["other"].ClosedAt != nil {
+		t.Errorf("sessions that live were closed: %+v %+v", rows["new"], rows["other"])
+	}
+
+	send(0, 1, 2, record("late", ended, "ended", 2, 2), record("open", none, "", 3, 3), record("older", none, "", 1, 1))
+	rows = got()
+	if x := rows["late"]; x.ClosedAt == nil || !x.ClosedAt.Equal(ended) || x.Cause != "ended" {
+		t.Errorf("the true end, late: %+v", x)
+	}
+	if x := rows["open"]; x.ClosedAt == nil || x.Cause != "lost" || x.Up != 3 {
+		t.Errorf("a late record opened a lost session again: %+v", x)
+	}
+	if rows["new"].ClosedAt != nil {
+		t.Errorf("a late report of an older epoch closed a newer session: %+v", rows["new"])
+	}
+	send(0, 2, 2)
+	if x := got()["older"]; x.ClosedAt == nil || x.Cause != "lost" {
+		t.Errorf("a session of the older epoch, told late, stays open: %+v", x)
 	}
 }
 
@@ -387,5 +460,28 @@ func seed(b *testing.B, w *world, n int) {
 	})
 	if err != nil {
 		b.Fatal(err)
+	}
+}
+
+// TestAFastTransferIsNotStarved asks for more between two reports: the panel has not seen the bytes that were used, and
+// grants all the same, up to the limit.
+func TestAFastTransferIsNotStarved(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const limit = 10 * unit.GiB
+	w := newWorld(t, 1)
+	s := w.Subscriber(t, w.acme, "ann", func(g *billing.Grants) { g.TrafficLimit = limit })
+	w.compile(t)
+	var granted unit.Bytes
+	questions := 0
+	for ; granted < 2*unit.GiB; questions++ {
+		resp, err := w.usage.Lease(ctx, w.nodes[0], nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: s.ID, Period: 1}}})
+		if err != nil || len(resp.Allowances) != 1 || resp.Allowances[0].Granted <= granted {
+			t.Fatalf("question %d: %+v after %d, %v", questions, resp, granted, err)
+		}
+		granted = resp.Allowances[0].Granted
+	}
+	if questions > 10 {
+		t.Errorf("%d questions for 2 GiB", questions)
 	}
 }
