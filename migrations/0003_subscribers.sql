@@ -208,6 +208,7 @@ CREATE TABLE session_record (
     id            text NOT NULL,
     subscriber_id text NOT NULL,
     node_id       text NOT NULL,
+    epoch         bigint NOT NULL DEFAULT 0, -- of the node's reports: a newer one means that what is open is lost
     ingress_id    text NOT NULL,
     kind          text NOT NULL,
     source        text NOT NULL,
@@ -220,7 +221,7 @@ CREATE TABLE session_record (
     FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX ON session_record (tenant_id, subscriber_id, opened_at DESC);
-CREATE INDEX session_record_open ON session_record (node_id) WHERE closed_at IS NULL;
+CREATE INDEX session_record_open ON session_record (node_id, epoch) WHERE closed_at IS NULL;
 CALL guard_tenant_table('session_record', 'SELECT');
 
 -- A node numbers its reports; each number is applied once.

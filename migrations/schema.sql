@@ -278,6 +278,7 @@ CREATE TABLE public.ingress (
     certificate_id text,
     options bytea NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
+    fault text DEFAULT ''::text NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
@@ -534,6 +535,7 @@ CREATE TABLE public.session_record (
     id text NOT NULL,
     subscriber_id text NOT NULL,
     node_id text NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
     ingress_id text NOT NULL,
     kind text NOT NULL,
     source text NOT NULL,
@@ -859,7 +861,7 @@ CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (do
 
 CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
 
-CREATE INDEX session_record_open ON public.session_record USING btree (node_id) WHERE (closed_at IS NULL);
+CREATE INDEX session_record_open ON public.session_record USING btree (node_id, epoch) WHERE (closed_at IS NULL);
 
 CREATE INDEX session_record_tenant_id_subscriber_id_opened_at_idx ON public.session_record USING btree (tenant_id, subscriber_id, opened_at DESC);
 
