@@ -60,7 +60,7 @@ func (s *Service) Ingest(ctx context.Context, node string, r *nodeapi.Report) (*
 				return err
 			}
 		}
-		ack.Allowances, err = allowances(ctx, tx, node, r.Slices, rates(r))
+		ack.Allowances, err = allowances(ctx, tx, node, r.Slices, rates(r), false)
 		return err
 	})
 	if err != nil {

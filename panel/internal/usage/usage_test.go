@@ -462,3 +462,26 @@ func seed(b *testing.B, w *world, n int) {
 		b.Fatal(err)
 	}
 }
+
+// TestAFastTransferIsNotStarved asks for more between two reports: the panel has not seen the bytes that were used, and
+// grants all the same, up to the limit.
+func TestAFastTransferIsNotStarved(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const limit = 10 * unit.GiB
+	w := newWorld(t, 1)
+	s := w.Subscriber(t, w.acme, "ann", func(g *billing.Grants) { g.TrafficLimit = limit })
+	w.compile(t)
+	var granted unit.Bytes
+	questions := 0
+	for ; granted < 2*unit.GiB; questions++ {
+		resp, err := w.usage.Lease(ctx, w.nodes[0], nodeapi.LeaseRequest{Slices: []nodeapi.SliceUse{{Subscriber: s.ID, Period: 1}}})
+		if err != nil || len(resp.Allowances) != 1 || resp.Allowances[0].Granted <= granted {
+			t.Fatalf("question %d: %+v after %d, %v", questions, resp, granted, err)
+		}
+		granted = resp.Allowances[0].Granted
+	}
+	if questions > 10 {
+		t.Errorf("%d questions for 2 GiB", questions)
+	}
+}
