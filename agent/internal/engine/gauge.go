@@ -15,7 +15,7 @@ import (
 // How long a metered subscriber without allowance is kept waiting for the panel.
 const (
 	waitAtDial = 3 * time.Second
-	waitInFlow = 4 * time.Second
+	waitInFlow = time.Second
 )
 
 // admission is what a flow of either network has in common: whose it is, what counts it, and how it is cut.
