@@ -73,7 +73,8 @@ func check(r *nodeapi.Report) error {
 	var f errs.Faults
 	f.Check(r.Epoch > 0, "epoch", "must be greater than 0")
 	f.Check(r.Seq > 0, "seq", "must be greater than 0")
-	f.Check(r.From > 0 && r.To >= r.From, "to", "must not be before from")
+	f.Check(r.From > 0, "from", "must be greater than 0")
+	r.To = max(r.To, r.From) // a node's clock stepped back: what was used is billed all the same
 	f.Check(len(r.Usage) <= maxRows && len(r.Sessions) <= maxRows && len(r.Slices) <= maxRows, "usage", "must have at most %d rows", maxRows)
 	for i := range r.Usage {
 		u := &r.Usage[i]
