@@ -222,6 +222,7 @@ CREATE TABLE session_record (
 );
 CREATE INDEX ON session_record (tenant_id, subscriber_id, opened_at DESC);
 CREATE INDEX session_record_open ON session_record (node_id, epoch) WHERE closed_at IS NULL;
+CREATE INDEX session_record_closed ON session_record (closed_at) WHERE closed_at IS NOT NULL;
 CALL guard_tenant_table('session_record', 'SELECT');
 
 -- A node numbers its reports; each number is applied once.
@@ -234,6 +235,7 @@ CREATE TABLE report (
     received_at timestamptz NOT NULL,
     PRIMARY KEY (node_id, epoch, seq)
 );
+CREATE INDEX ON report (received_at);
 GRANT SELECT, INSERT, DELETE ON report TO culvert_system;
 -- Usage that could not be booked, because its subscriber is gone or never was this node's: kept, visible, never guessed.
 CREATE TABLE unbooked_usage (

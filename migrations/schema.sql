@@ -861,6 +861,10 @@ CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (do
 
 CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
 
+CREATE INDEX report_received_at_idx ON public.report USING btree (received_at);
+
+CREATE INDEX session_record_closed ON public.session_record USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX session_record_open ON public.session_record USING btree (node_id, epoch) WHERE (closed_at IS NULL);
 
 CREATE INDEX session_record_tenant_id_subscriber_id_opened_at_idx ON public.session_record USING btree (tenant_id, subscriber_id, opened_at DESC);

@@ -16,6 +16,12 @@ const (
 	everyTidy  = 10 * time.Minute
 )
 
+// Bounds of one turn of a large deletion.
+const (
+	tidyRows    = 10_000
+	tidyBatches = 20
+)
+
 // clock does what is due by time. Every replica runs one: each task claims rows, so that two do no harm.
 type clock struct {
 	s   *Services
@@ -54,6 +60,23 @@ func (c *clock) until(ctx context.Context, what string, task func(context.Contex
 	}
 }
 
+// batches repeats a DELETE of at most $1 rows, each in its own short transaction, until little is left or the turn is over.
+func (c *clock) batches(ctx context.Context, what, query string) {
+	for range tidyBatches {
+		var n int64
+		err := c.s.DB.InSystem(ctx, func(tx *pg.Tx) (err error) {
+			n, err = tx.Exec(ctx, query, tidyRows)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "clock: task failed", "task", what, "error", err)
+		}
+		if err != nil || n < tidyRows {
+			return
+		}
+	}
+}
+
 // tidy makes the ledger's next partitions and drops what nobody needs any more.
 func (c *clock) tidy(ctx context.Context) {
 	steps := []struct{ what, query string }{
@@ -62,7 +85,6 @@ func (c *clock) tidy(ctx context.Context) {
 		{"drop handed-over values", "DELETE FROM hand_over WHERE expires_at < now()"},
 		{"drop old throttles", "DELETE FROM throttle WHERE seen_at < now() - interval '1 day'"},
 		{"drop ended sessions", "DELETE FROM login_session WHERE expires_at < now() - interval '7 days' OR revoked_at < now() - interval '7 days'"},
-		{"drop old report numbers", "DELETE FROM report WHERE received_at < now() - interval '120 days'"},
 	}
 	for _, s := range steps {
 		err := c.s.DB.InSystem(ctx, func(tx *pg.Tx) error {
@@ -73,6 +95,10 @@ func (c *clock) tidy(ctx context.Context) {
 			c.log.WarnContext(ctx, "clock: task failed", "task", s.what, "error", err)
 		}
 	}
+	c.batches(ctx, "drop old report numbers", `DELETE FROM report WHERE ctid = ANY(ARRAY(
+		SELECT ctid FROM report WHERE received_at < now() - interval '30 days' ORDER BY received_at LIMIT $1))`)
+	c.batches(ctx, "drop old session records", `DELETE FROM session_record WHERE ctid = ANY(ARRAY(
+		SELECT ctid FROM session_record WHERE closed_at < now() - interval '90 days' ORDER BY closed_at LIMIT $1))`)
 	if _, err := c.s.Fleet.Sweep(ctx); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "clock: task failed", "task", "forget old certificates and tokens", "error", err)
 	}
