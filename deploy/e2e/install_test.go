@@ -87,6 +87,9 @@ func install(t testing.TB, env ...string) *installation {
 		t.Fatal(err)
 	}
 	listen, gateway := foreigntest.FreePort(t), foreigntest.FreePort(t)
+	for gateway == listen { // the kernel may hand out the same one again
+		gateway = foreigntest.FreePort(t)
+	}
 	in := &installation{t: t, dir: t.TempDir(), bin: bin, url: fmt.Sprintf("https://127.0.0.1:%d", listen)}
 	in.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + in.dir, "CULVERT_DATA_DIR=" + in.dir,
