@@ -150,8 +150,9 @@ func speed(t *testing.T, h Harness) {
 	}
 	u.Row.SpeedDown = 0
 	w.Set(u)
-	if fast := <-read(a, 8<<20); fast > 7*time.Second {
-		t.Errorf("8 MiB without a limit took %s", fast)
+	// At the old limit this takes 32 s and more; a loaded machine needs some, because congestion control has to find out.
+	if fast := <-read(a, 32<<20); fast > 28*time.Second {
+		t.Errorf("32 MiB without a limit took %s", fast)
 	}
 }
 
