@@ -33,8 +33,8 @@ test: deps ## vet, formatting, and all tests with the race detector on real Post
 	 if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
 	@echo "test: go vet"
 	@$(GO) vet ./...
-	@echo "test: go test -race -shuffle=on"
-	@$(SUITE) -race -shuffle=on -timeout 20m $(ARGS) ./...
+	@echo "test: go test -race -shuffle=on, one package at a time: each fills two cores by itself"
+	@$(SUITE) -race -shuffle=on -p 1 -timeout 20m $(ARGS) ./...
 
 verify: deps $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## formatting, linters, house rules
 	@files=$$($(SOURCES) | xargs -r $(TOOLS)/gofumpt -l); \
