@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/apernet/hysteria/core/v2/server"
+
 	"culvert/agent/internal/flow"
 	"culvert/agent/internal/ingress"
 )
@@ -31,7 +33,9 @@ type client struct {
 	addr  netip.AddrPort   // where it was heard of last: clients roam and hop ports
 	muted []netip.AddrPort // what of it is in the cutSet
 
-	lingering []lingering // streams closed a moment ago, oldest first
+	open      map[server.HyStream]struct{} // streams that carry a request
+	lingering []lingering                  // streams closed a moment ago, oldest first
+	once      sync.Once                    // of reset
 }
 
 // cutGrace is how long a cut client may take to be told in the ordinary way.

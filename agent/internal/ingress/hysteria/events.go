@@ -88,7 +88,14 @@ func (e events) UDPError(net.Addr, string, uint32, error) {}
 // LogTraffic is asked before a chunk is passed on. False ends the connection. Counting happens in the flow itself.
 func (e events) LogTraffic(id string, _, _ uint64) bool {
 	c := e.in.clients.get(id)
-	return c != nil && !c.ended()
+	if c == nil {
+		return false
+	}
+	if c.ended() {
+		c.reset()
+		return false
+	}
+	return true
 }
 
 // LogOnlineState is covered by Authenticate and Disconnect.

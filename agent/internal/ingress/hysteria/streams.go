@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apernet/hysteria/core/v2/server"
+	"github.com/apernet/quic-go"
 )
 
 // streams ends writes that the library forgets. When one direction of a flow ends, the library closes the stream while
@@ -26,6 +27,9 @@ func (s *streams) open(stream server.HyStream, c *client) {
 		s.owners = map[server.HyStream]*client{}
 	}
 	s.owners[stream] = c
+	if c != nil {
+		c.hold(stream)
+	}
 }
 
 // closed is told after the library closed the stream.
@@ -47,10 +51,45 @@ type lingering struct {
 	until  time.Time
 }
 
+// resettable is what a stream of the library can do beyond server.HyStream.
+type resettable interface {
+	CancelWrite(code quic.StreamErrorCode)
+}
+
+// streamCut is what the streams of a cut client are reset with: HTTP/3's H3_REQUEST_CANCELLED (RFC 9114, 8.1).
+const streamCut quic.StreamErrorCode = 0x10c
+
+// hold lists an open stream of the client.
+func (c *client) hold(stream server.HyStream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[server.HyStream]struct{}{}
+	}
+	c.open[stream] = struct{}{}
+}
+
+// reset ends every open stream of a cut client so that it can't be taken for one that the target has closed. The library
+// closes a stream in good order before it closes the connection, and the first may reach the client alone.
+func (c *client) reset() {
+	c.once.Do(func() {
+		c.mu.Lock()
+		open := c.open
+		c.open = nil
+		c.mu.Unlock()
+		for stream := range open {
+			if s, ok := stream.(resettable); ok {
+				s.CancelWrite(streamCut)
+			}
+		}
+	})
+}
+
 // linger gives a closed stream its grace, or none when the connection has gone.
 func (c *client) linger(stream server.HyStream, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.open, stream)
 	select {
 	case <-c.gone:
 		endWrite(stream)
