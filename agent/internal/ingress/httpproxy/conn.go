@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"culvert/agent/internal/ingress"
 	"culvert/shared/protocol/httpproxy"
@@ -16,6 +17,8 @@ type clientConn struct {
 	in     *Ingress
 	net    net.Conn
 	source netip.AddrPort
+	door   *ingress.Entrant // left with the first sign-in
+	since  time.Time
 
 	mu       sync.Mutex
 	cred     credential
@@ -38,6 +41,7 @@ func (c *clientConn) signIn(ctx context.Context, cred credential) (ingress.Sessi
 	if err != nil {
 		return nil, err
 	}
+	c.door.Leave()
 	c.dropLocked()
 	if c.over {
 		s.End()
@@ -91,10 +95,18 @@ func (c *clientConn) dropLocked() {
 // end is called when the connection is done with.
 func (c *clientConn) end() {
 	c.in.forget(c)
+	c.door.Leave()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
 	c.dropLocked()
+}
+
+// overstayed reports whether a client who has never signed in had time enough to do so.
+func (c *clientConn) overstayed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session == nil && time.Since(c.since) > c.in.opts.HeaderTimeout()
 }
 
 // cut ends the connection in the middle of whatever it does.

@@ -240,3 +240,28 @@ func TestStrangersAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// A stranger that asks again and again is sent away in the end; whoever signed in is not.
+func TestStrangersDoNotStayForEver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, `{"header_timeout_ms":1000}`)
+	addr, _ := rawOrigin(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	get := "GET http://" + addr + "/ HTTP/1.1\r\nHost: x\r\n"
+	stranger, ours := r.dial(t), r.dial(t)
+	ours.send(t, get+ann+"\r\n")
+	ours.answer(t, http.MethodGet)
+	pause := time.NewTicker(100 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		stranger.send(t, get+"\r\n")
+		if resp, _ := stranger.answer(t, http.MethodGet); resp.Close {
+			break
+		}
+		<-pause.C // the deadline of the connection ends this loop
+	}
+	stranger.ended(t)
+	ours.send(t, get+"\r\n")
+	if resp, _ := ours.answer(t, http.MethodGet); resp.StatusCode != http.StatusProxyAuthRequired || resp.Close {
+		t.Errorf("a signed-in client that forgot its credential got %d, closed: %v", resp.StatusCode, resp.Close)
+	}
+}

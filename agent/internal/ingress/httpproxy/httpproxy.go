@@ -30,6 +30,7 @@ type Ingress struct {
 	errorLog  *log.Logger
 	challenge string
 	buffers   *bufferPool
+	gate      *ingress.Gate
 
 	server *http.Server
 	// work counts everything that must end before Close returns: the accept loop, connections in the server's hands,
@@ -64,6 +65,7 @@ func New(spec ingress.Spec, host ingress.Host) (ingress.Ingress, error) {
 		errorLog:  slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		challenge: fmt.Sprintf(`Basic realm="%s", charset="UTF-8"`, opts.Realm),
 		buffers:   newBufferPool(),
+		gate:      ingress.NewGate(logger),
 		conns:     map[net.Conn]*clientConn{},
 		closed:    make(chan struct{}),
 	}, nil
@@ -148,10 +150,11 @@ type connKey struct{}
 
 // arrive makes the state of a new connection. The context is the only way that net/http offers from a request to it.
 func (in *Ingress) arrive(ctx context.Context, nc net.Conn) context.Context {
-	c := &clientConn{in: in, net: nc}
+	c := &clientConn{in: in, net: nc, since: time.Now()}
 	if ap, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
 		c.source = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
+	c.door = in.gate.Enter(nc, c.source.Addr())
 	in.mu.Lock()
 	in.conns[nc] = c
 	in.mu.Unlock()
@@ -195,22 +198,22 @@ func (in *Ingress) serve(w http.ResponseWriter, r *http.Request) {
 	defer in.work.Done()
 	c, ok := r.Context().Value(connKey{}).(*clientConn)
 	if !ok {
-		in.refuse(w, r, errUpgradeHop)
+		in.refuse(w, r, nil, errUpgradeHop)
 		return
 	}
 	cred, ok := parseBasic(r.Header["Proxy-Authorization"])
 	if !ok {
-		in.refuse(w, r, errChallenge)
+		in.refuse(w, r, c, errChallenge)
 		return
 	}
 	s, err := c.signIn(r.Context(), cred)
 	if err != nil {
-		in.refuse(w, r, err)
+		in.refuse(w, r, c, err)
 		return
 	}
 	if r.Method == http.MethodConnect {
 		if err := in.connect(w, r, c, s); err != nil {
-			in.refuse(w, r, err)
+			in.refuse(w, r, c, err)
 		}
 		return
 	}
@@ -223,12 +226,12 @@ func (in *Ingress) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := in.forward(w, r, c, s); err != nil {
-		in.refuse(w, r, err)
+		in.refuse(w, r, c, err)
 	}
 }
 
-// refuse tells the client why nothing happened.
-func (in *Ingress) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// refuse tells the client why nothing happened. A stranger may ask again on its connection, but not for ever.
+func (in *Ingress) refuse(w http.ResponseWriter, r *http.Request, c *clientConn, err error) {
 	why := explain(err)
 	in.log.DebugContext(r.Context(), "request refused", "status", why.status, "error", err)
 	h := w.Header()
@@ -237,6 +240,9 @@ func (in *Ingress) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	if why.status == http.StatusProxyAuthRequired {
 		h.Set("Proxy-Authenticate", in.challenge)
+	}
+	if c == nil || c.overstayed() {
+		h.Set("Connection", "close")
 	}
 	if r.ContentLength != 0 {
 		// Its body is not wanted, and a stranger's slow one must not hold the connection.

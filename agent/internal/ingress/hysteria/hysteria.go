@@ -3,6 +3,18 @@
 // The library owns QUIC, sign-in and copying. This package answers its questions: who signs in (events), who asks for a
 // destination (handoff), how the destination is reached (outbound), what strangers see (masquerade), and what the socket
 // does (socket, obfs). How one client is cut without touching the others is told at type client.
+//
+// What bounds strangers here is the library, as it stands (core v2.12, quic-go v0.61):
+//
+//	datagram from a forged address  -> at most three times its size goes there, until the address has answered
+//	handshake                       -> ends after 5 s of silence, and after 10 s in any case
+//	backlog                         -> 1024 datagrams and 32 accepted connections wait; what comes beyond is dropped or refused
+//	connection without sign-in      -> ends after the idle timeout; its streams and windows are bounded by the options; it gets
+//	                                   the masquerade and no flow; passwords are rationed by the engine, as everywhere
+//
+// It does not bound how many connections one real address may keep without signing in, nor ask for a Retry: core sets
+// neither hook of quic-go, and offers none. The datagrams of all clients share one descriptor, so that such a crowd costs
+// memory only. An ingress.Gate needs a hook that sees connections come and go; a packet filter can do it meanwhile.
 package hysteria
 
 import (

@@ -29,6 +29,7 @@ type Server struct {
 	log     *slog.Logger
 	tls     *tls.Config
 	readers sync.Pool // of *bufio.Reader, for handshakes
+	gate    *ingress.Gate
 
 	mu       sync.Mutex
 	cancel   context.CancelFunc
@@ -51,6 +52,7 @@ func New(spec ingress.Spec, host ingress.Host) (ingress.Ingress, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.gate = ingress.NewGate(s.log)
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, handshakeBuffer) }
 	if o.TLS {
 		if spec.TLS == nil {
@@ -129,16 +131,35 @@ func (s *Server) accept(ctx context.Context, l net.Listener) {
 				return
 			}
 		}
+		v := s.welcome(c)
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
+			v.door.Leave()
 			_ = c.Close()
 			return
 		}
 		s.conns[c] = false
-		s.wg.Go(func() { s.serve(ctx, c) })
+		s.wg.Go(func() { s.serve(ctx, v) })
 		s.mu.Unlock()
 	}
+}
+
+// visitor is a connection before it carries a flow.
+type visitor struct {
+	raw      net.Conn // what was accepted
+	net.Conn          // what SOCKS is spoken on: raw, or TLS over it
+	from     netip.AddrPort
+	door     *ingress.Entrant
+}
+
+func (s *Server) welcome(raw net.Conn) *visitor {
+	v := &visitor{raw: raw, Conn: raw}
+	if from, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
+		v.from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	}
+	v.door = s.gate.Enter(raw, v.from.Addr())
+	return v
 }
 
 // running marks that a flow runs over raw, so that draining waits for it. It fails when draining has begun.
@@ -152,46 +173,42 @@ func (s *Server) running(raw net.Conn) bool {
 	return true
 }
 
-func (s *Server) serve(ctx context.Context, raw net.Conn) {
+func (s *Server) serve(ctx context.Context, v *visitor) {
 	defer func() {
-		_ = raw.Close()
+		v.door.Leave()
+		_ = v.raw.Close()
 		s.mu.Lock()
-		delete(s.conns, raw)
+		delete(s.conns, v.raw)
 		s.mu.Unlock()
 	}()
-	if err := raw.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout())); err != nil {
+	if err := v.raw.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout())); err != nil {
 		return
 	}
-	client := raw
 	if s.tls != nil {
-		client = tls.Server(raw, s.tls)
+		v.Conn = tls.Server(v.raw, s.tls)
 	}
-	if err := s.speak(ctx, client, raw); err != nil {
-		s.log.Debug("connection ended", "from", raw.RemoteAddr(), "error", err)
+	if err := s.speak(ctx, v); err != nil {
+		s.log.Debug("connection ended", "from", v.from, "error", err)
 	}
 }
 
 // speak carries a connection from its first byte to its last.
-func (s *Server) speak(ctx context.Context, client, raw net.Conn) error {
-	from, err := netip.ParseAddrPort(raw.RemoteAddr().String())
-	if err != nil {
-		return err
-	}
-	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-	sess, q, early, err := s.handshake(ctx, client, from)
+func (s *Server) speak(ctx context.Context, v *visitor) error {
+	sess, q, early, err := s.handshake(ctx, v)
 	if sess != nil {
 		defer sess.End()
 	}
 	if err != nil {
 		return err
 	}
-	if !s.running(raw) {
+	client := v.Conn
+	if !s.running(v.raw) {
 		return errors.Join(flow.ErrClosed, reply(client, replyFailure, netip.AddrPort{}))
 	}
 	if err := client.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	f := flow.Flow{Principal: sess.Principal(), Ingress: s.spec.ID, Source: from, Dest: q.dest}
+	f := flow.Flow{Principal: sess.Principal(), Ingress: s.spec.ID, Source: v.from, Dest: q.dest}
 	switch {
 	case q.command == cmdConnect:
 		f.Network = flow.TCP
@@ -205,7 +222,7 @@ func (s *Server) speak(ctx context.Context, client, raw net.Conn) error {
 
 // handshake signs the client in and reads its request. early is what the client sent after it. A session that is
 // returned must be ended, also with an error.
-func (s *Server) handshake(ctx context.Context, client net.Conn, from netip.AddrPort) (sess ingress.Session, q request, early []byte, err error) {
+func (s *Server) handshake(ctx context.Context, client *visitor) (sess ingress.Session, q request, early []byte, err error) {
 	r := s.readers.Get().(*bufio.Reader)
 	r.Reset(client)
 	defer func() {
@@ -229,10 +246,11 @@ func (s *Server) handshake(ctx context.Context, client net.Conn, from netip.Addr
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout())
 	defer cancel()
-	if sess, err = s.host.Authenticate(ctx, cred, from); err != nil {
+	if sess, err = s.host.Authenticate(ctx, cred, client.from); err != nil {
 		_, werr := client.Write([]byte{authVersion, 1})
 		return nil, q, nil, errors.Join(err, werr)
 	}
+	client.door.Leave()
 	if _, err := client.Write([]byte{authVersion, 0}); err != nil {
 		return sess, q, nil, err
 	}

@@ -149,6 +149,19 @@ func TestBadClients(t *testing.T) {
 	}
 }
 
+// Clients that never sign in are bounded in time (TestBadClients) and in number.
+func TestStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]string{
+		"plain": `{"handshake_timeout_ms":120000}`, "TLS": `{"tls":true,"handshake_timeout_ms":120000}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ingresstest.Strangers(t, harness(opts))
+		})
+	}
+}
+
 // What follows the request in the same packet reaches the target.
 func TestEarlyBytes(t *testing.T) {
 	t.Parallel()
