@@ -40,6 +40,7 @@ CREATE TABLE subscriber (
     reset         text NOT NULL CHECK (reset IN ('never', 'daily', 'weekly', 'monthly', 'anniversary')),
     period        bigint NOT NULL DEFAULT 1,    -- counts resets; usage and allowances belong to one
     period_start  timestamptz NOT NULL,
+    reset_anchor  timestamptz NOT NULL,         -- anniversary: periods begin on its day of the month, for ever
     next_reset    timestamptz,
     expires_at    timestamptz,
     hold_deadline timestamptz,                  -- on_hold: first use must come before
@@ -151,11 +152,12 @@ CREATE TABLE ledger (
     up            bigint NOT NULL DEFAULT 0,
     down          bigint NOT NULL DEFAULT 0,
     amount        bigint NOT NULL DEFAULT 0, -- grant: bytes added to the period; correction: signed
-    source        text NOT NULL,             -- where it came from, unique: report:NODE:EPOCH:SEQ:INGRESS:EXIT, reset:…, grant:…
+    source        text NOT NULL,             -- where it came from, unique: hour:NODE:PERIOD:INGRESS:EXIT:CLOSED, reset:…, grant:…
     PRIMARY KEY (subscriber_id, at, source)
 ) PARTITION BY RANGE (at);
 CREATE TABLE ledger_rest PARTITION OF ledger DEFAULT;
 CREATE INDEX ON ledger (tenant_id, at);
+CREATE INDEX ON ledger (subscriber_id, source) WHERE kind = 'grant';
 CALL guard_tenant_table('ledger', 'SELECT, INSERT');
 -- +goose StatementBegin
 CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -186,6 +188,25 @@ END $$;
 REVOKE ALL ON FUNCTION ledger_partitions(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger_partitions(timestamptz) TO culvert_system;
 CREATE POLICY owner_reads ON ledger FOR SELECT TO CURRENT_USER USING (true);
+
+-- Usage of hours that may still grow: what a node reports every few seconds would fill the ledger with a row each. An hour
+-- that is over moves into the ledger whole; a report that comes later still opens it again and is folded in by a row of its
+-- own. What was used is always the sum of both tables.
+CREATE TABLE usage_open (
+    tenant_id     text NOT NULL,
+    subscriber_id text NOT NULL,
+    hour          timestamptz NOT NULL,
+    period        bigint NOT NULL,
+    node_id       text NOT NULL,
+    ingress_id    text NOT NULL,
+    exit          text NOT NULL,
+    up            bigint NOT NULL CHECK (up >= 0),
+    down          bigint NOT NULL CHECK (down >= 0),
+    PRIMARY KEY (subscriber_id, hour, period, node_id, ingress_id, exit)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX ON usage_open (hour);
+CREATE INDEX ON usage_open (tenant_id, hour);
+CALL guard_tenant_table('usage_open', 'SELECT');
 
 -- What each node was granted and has spent for good, per metered subscriber and period (nodeapi.Allowance, SliceUse).
 CREATE TABLE quota_slice (

@@ -565,6 +565,7 @@ CREATE TABLE public.subscriber (
     reset text NOT NULL,
     period bigint DEFAULT 1 NOT NULL,
     period_start timestamp with time zone NOT NULL,
+    reset_anchor timestamp with time zone NOT NULL,
     next_reset timestamp with time zone,
     expires_at timestamp with time zone,
     hold_deadline timestamp with time zone,
@@ -644,6 +645,23 @@ CREATE TABLE public.unbooked_usage (
     why text NOT NULL,
     at timestamp with time zone NOT NULL
 );
+
+CREATE TABLE public.usage_open (
+    tenant_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    period bigint NOT NULL,
+    node_id text NOT NULL,
+    ingress_id text NOT NULL,
+    exit text NOT NULL,
+    up bigint NOT NULL,
+    down bigint NOT NULL,
+    CONSTRAINT usage_open_down_check CHECK ((down >= 0)),
+    CONSTRAINT usage_open_up_check CHECK ((up >= 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.05');
+
+ALTER TABLE ONLY public.usage_open FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.usage_total (
     tenant_id text NOT NULL,
@@ -834,6 +852,9 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.usage_open
+    ADD CONSTRAINT usage_open_pkey PRIMARY KEY (subscriber_id, hour, period, node_id, ingress_id, exit);
+
 ALTER TABLE ONLY public.usage_total
     ADD CONSTRAINT usage_total_pkey PRIMARY KEY (subscriber_id);
 
@@ -846,6 +867,10 @@ CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (creat
 CREATE INDEX job_open ON public.job USING btree (created_at) WHERE (finished_at IS NULL);
 
 CREATE INDEX job_tenant_id_node_id_id_idx ON public.job USING btree (tenant_id, node_id, id DESC);
+
+CREATE INDEX ledger_subscriber_id_source_idx ON ONLY public.ledger USING btree (subscriber_id, source) WHERE (kind = 'grant'::text);
+
+CREATE INDEX ledger_rest_subscriber_id_source_idx ON public.ledger_rest USING btree (subscriber_id, source) WHERE (kind = 'grant'::text);
 
 CREATE INDEX ledger_tenant_id_at_idx ON ONLY public.ledger USING btree (tenant_id, at);
 
@@ -893,7 +918,13 @@ CREATE INDEX tenant_parent_id_idx ON public.tenant USING btree (parent_id);
 
 CREATE UNIQUE INDEX tenant_realm ON public.tenant USING btree (realm);
 
+CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
+
+CREATE INDEX usage_open_tenant_id_hour_idx ON public.usage_open USING btree (tenant_id, hour);
+
 ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
+
+ALTER INDEX public.ledger_subscriber_id_source_idx ATTACH PARTITION public.ledger_rest_subscriber_id_source_idx;
 
 ALTER INDEX public.ledger_tenant_id_at_idx ATTACH PARTITION public.ledger_rest_tenant_id_at_idx;
 
@@ -1105,6 +1136,8 @@ CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CH
 
 CREATE POLICY system_all ON public.tenant_closure TO culvert_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.usage_open TO culvert_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.usage_total TO culvert_system USING (true) WITH CHECK (true);
 
 ALTER TABLE public.tenant ENABLE ROW LEVEL SECURITY;
@@ -1263,11 +1296,19 @@ CREATE POLICY tenant_subtree ON public.tenant TO culvert_app USING ((tenant_id I
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))) OR (tenant_id = public.current_tenant())));
 
+CREATE POLICY tenant_subtree ON public.usage_open TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+ALTER TABLE public.usage_open ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_total ENABLE ROW LEVEL SECURITY;
 
@@ -1372,6 +1413,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
 
 GRANT SELECT,INSERT ON TABLE public.unbooked_usage TO culvert_system;
+
+GRANT SELECT ON TABLE public.usage_open TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_open TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_total TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_total TO culvert_system;

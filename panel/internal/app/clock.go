@@ -41,6 +41,7 @@ func (c *clock) run(ctx context.Context) error {
 		case <-sweep.C:
 			c.until(ctx, "expire subscribers", due.ExpireDue)
 			c.until(ctx, "reset traffic periods", due.ResetDue)
+			c.until(ctx, "close hours of the ledger", c.s.Usage.CloseHours)
 		case <-tidy.C:
 			c.tidy(ctx)
 		}
@@ -97,6 +98,8 @@ func (c *clock) tidy(ctx context.Context) {
 	}
 	c.batches(ctx, "drop old report numbers", `DELETE FROM report WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM report WHERE received_at < now() - interval '30 days' ORDER BY received_at LIMIT $1))`)
+	c.batches(ctx, "drop slices of closed periods", `DELETE FROM quota_slice WHERE ctid = ANY(ARRAY(
+		SELECT q.ctid FROM quota_slice q JOIN subscriber s ON s.id = q.subscriber_id AND q.period < s.period LIMIT $1))`)
 	c.batches(ctx, "drop old session records", `DELETE FROM session_record WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM session_record WHERE closed_at < now() - interval '90 days' ORDER BY closed_at LIMIT $1))`)
 	if _, err := c.s.Fleet.Sweep(ctx); err != nil && ctx.Err() == nil {

@@ -25,16 +25,37 @@ type Event interface {
 	Kind() string // past tense, domain first: subscriber.changed
 }
 
-// Emit writes e in tx. It is the only way out of a transaction.
+// Fact is an event of a tenant, and the request that made it true.
+type Fact struct {
+	Tenant, Trace string
+	Event         Event
+}
+
+// Emit writes e in tx. With EmitAll, it is the only way out of a transaction.
 func Emit(ctx context.Context, tx *pg.Tx, tenant, trace string, e Event) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("emit %s: %w", e.Kind(), err)
+	return EmitAll(ctx, tx, []Fact{{Tenant: tenant, Trace: trace, Event: e}})
+}
+
+// EmitAll writes facts in tx, in one statement.
+func EmitAll(ctx context.Context, tx *pg.Tx, facts []Fact) error {
+	n := len(facts)
+	if n == 0 {
+		return nil
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO outbox (tenant_id, id, kind, payload, trace, created_at, not_before)
-		VALUES ($1, $2, $3, $4::jsonb, $5, $6, $6)`, tenant, id.New(id.Event), e.Kind(), string(body), trace, tx.Now)
+	tenants, ids, kinds, bodies, traces := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, f := range facts {
+		body, err := json.Marshal(f.Event)
+		if err != nil {
+			return fmt.Errorf("emit %s: %w", f.Event.Kind(), err)
+		}
+		tenants[i], ids[i], kinds[i], bodies[i], traces[i] = f.Tenant, id.New(id.Event), f.Event.Kind(), string(body), f.Trace
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO outbox (tenant_id, id, kind, payload, trace, created_at, not_before)
+		SELECT u.tenant, u.id, u.kind, u.body::jsonb, u.trace, $1, $1
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS u (tenant, id, kind, body, trace)`,
+		tx.Now, tenants, ids, kinds, bodies, traces)
 	if err != nil {
-		return fmt.Errorf("emit %s: %w", e.Kind(), err)
+		return fmt.Errorf("emit %s: %w", kinds[0], err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package subscriber
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -65,7 +64,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 	sub := &Subscriber{
 		TenantID: a.Tenant, ID: sid, Name: c.Name, Email: c.Email, FullName: c.FullName, Comment: c.Comment, Label: c.Label,
 		Language: c.Language, PlanID: plan.ID, PlanName: plan.Name, Status: Active, Grants: plan.Grants, Keys: keys,
-		Terms:   Terms{Period: 1, PeriodStart: tx.Now, ExpiresAt: wholeSecond(c.ExpiresAt), HoldDeadline: c.HoldDeadline},
+		Terms:   Terms{Period: 1, PeriodStart: tx.Now, ResetAnchor: tx.Now, ExpiresAt: wholeSecond(c.ExpiresAt), HoldDeadline: c.HoldDeadline},
 		Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now,
 	}
 	if sub.Language == "" {
@@ -84,7 +83,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 		end := tx.Now.AddDate(0, 0, plan.TermDays)
 		sub.ExpiresAt = &end
 	}
-	sub.NextReset = nextReset(sub.Reset, sub.PeriodStart, tx.Now)
+	sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
 	sub.settle(tx.Now)
 	if c.OnHold {
 		sub.Status = OnHold
@@ -196,7 +195,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, sid string, match i
 		p.Edit(&sub.Grants)
 		d["grants"] = [2]any{before, sub.Grants}
 		if before.Reset != sub.Reset {
-			sub.NextReset = nextReset(sub.Reset, sub.PeriodStart, tx.Now)
+			sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
 		}
 		return s.checkGrants(ctx, tx, sub)
 	})
@@ -292,7 +291,7 @@ func (s *Service) ChangePlan(ctx context.Context, a actor.Actor, sid string, mat
 		reset := sub.Reset
 		sub.PlanID, sub.PlanName, sub.Grants = p.ID, p.Name, p.Grants
 		if reset != sub.Reset {
-			sub.NextReset = nextReset(sub.Reset, sub.PeriodStart, tx.Now)
+			sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
 		}
 		return nil
 	})
@@ -302,23 +301,8 @@ func (s *Service) ChangePlan(ctx context.Context, a actor.Actor, sid string, mat
 func (s *Service) ResetUsage(ctx context.Context, a actor.Actor, sid string, match int64) (*Subscriber, error) {
 	return s.change(ctx, a, sid, match, "subscriber.reset_usage", func(tx *pg.Tx, sub *Subscriber, d audit.Diff) error {
 		d["used"] = sub.Usage.Total()
-		return startPeriod(ctx, tx, sub)
+		return startPeriods(ctx, tx, []*Subscriber{sub}, []time.Time{tx.Now})
 	})
-}
-
-// startPeriod posts the reset and opens the next period. Allowances of the old one are void at the nodes.
-func startPeriod(ctx context.Context, tx *pg.Tx, sub *Subscriber) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO ledger (tenant_id, at, subscriber_id, kind, period, up, down, source)
-		VALUES ($1, $2, $3, 'reset', $4, $5, $6, $7)`, sub.TenantID, tx.Now, sub.ID, sub.Period, int64(sub.Usage.Up), int64(sub.Usage.Down),
-		fmt.Sprintf("reset:%d", sub.Period)); err != nil {
-		return err
-	}
-	sub.Period++
-	sub.PeriodStart = tx.Now
-	sub.NextReset = nextReset(sub.Reset, sub.PeriodStart, tx.Now)
-	sub.Usage.Up, sub.Usage.Down, sub.Usage.Granted = 0, 0, 0
-	_, err := tx.Exec(ctx, "UPDATE usage_total SET period = $2, up = 0, down = 0, granted = 0 WHERE subscriber_id = $1", sub.ID, sub.Period)
-	return err
 }
 
 // Grant adds bytes to the current period. The same source again changes nothing.
@@ -390,36 +374,4 @@ func wholeSecond(t *time.Time) *time.Time {
 	}
 	s := t.UTC().Truncate(time.Second)
 	return &s
-}
-
-// nextReset returns the first instant after now at which a new period starts, or nil.
-func nextReset(kind string, start, now time.Time) *time.Time {
-	now = now.UTC()
-	day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-	var next time.Time
-	switch kind {
-	case billing.ResetDaily:
-		next = day.AddDate(0, 0, 1)
-	case billing.ResetWeekly: // Monday, ISO 8601
-		next = day.AddDate(0, 0, (8-int(now.Weekday()))%7)
-		if !next.After(now) {
-			next = next.AddDate(0, 0, 7)
-		}
-	case billing.ResetMonthly:
-		next = time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-	case billing.ResetAnniversary:
-		for n := 1; !next.After(now); n++ {
-			next = monthsLater(start.UTC(), n)
-		}
-	default:
-		return nil
-	}
-	return &next
-}
-
-// monthsLater keeps the day of the month where the month has it, else its last day: 31 January, 28 February, 31 March.
-func monthsLater(start time.Time, n int) time.Time {
-	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(start.Day(), last)-1)
 }

@@ -53,7 +53,7 @@ func reapplied(ctx context.Context, tx *pg.Tx, a actor.Actor, sub *Subscriber, p
 	before, reset := sub.Grants, sub.Reset
 	sub.Grants = p.Grants
 	if reset != sub.Reset {
-		sub.NextReset = nextReset(sub.Reset, sub.PeriodStart, tx.Now)
+		sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
 	}
 	sub.settle(tx.Now)
 	sub.Version, sub.UpdatedAt = sub.Version+1, tx.Now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -36,7 +37,14 @@ func named(err error, s *Subscriber) error {
 }
 
 // load returns a subscriber by id as far as a may see it.
+// With lock, the totals come first: whoever changes totals and subscribers locks in this order, each by id, so that
+// reports, resets and people wait for each other but never in a circle.
 func load(ctx context.Context, tx *pg.Tx, a actor.Actor, sid string, lock bool) (*Subscriber, error) {
+	if lock {
+		if _, err := tx.Exec(ctx, "SELECT FROM usage_total WHERE subscriber_id = $1 FOR NO KEY UPDATE", sid); err != nil {
+			return nil, err
+		}
+	}
 	return take(ctx, tx, a, sid, lock, "id = ?", sid)
 }
 
@@ -54,7 +62,7 @@ func take(ctx context.Context, tx *pg.Tx, a actor.Actor, label string, lock bool
 		q = q.Where("tenant_id = ? AND name = ?", a.Home, a.Owner)
 	}
 	if lock {
-		q = q.Clauses(clause.Locking{Strength: "UPDATE"})
+		q = q.Clauses(clause.Locking{Strength: "NO KEY UPDATE"})
 	}
 	var s Subscriber
 	if err := q.Take(&s).Error; err != nil {
@@ -165,8 +173,45 @@ func escapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-func lockDue(tx *pg.Tx, out *[]Subscriber, limit int) error {
-	err := tx.Gorm().Clauses(clause.Locking{Strength: "UPDATE", Options: "SKIP LOCKED"}).
-		Where("next_reset <= ?", tx.Now).Order("next_reset").Limit(limit).Find(out).Error
-	return pg.Translate("find due resets", err)
+// lockDue locks at most limit subscribers whose reset is due, as load does: totals, then subscribers, by id. Who is being
+// changed at the moment waits for the next sweep.
+func lockDue(ctx context.Context, tx *pg.Tx, limit int) ([]*Subscriber, error) {
+	var ids []string
+	err := tx.Query(ctx, `SELECT u.subscriber_id FROM usage_total u WHERE u.subscriber_id IN
+		(SELECT id FROM subscriber WHERE next_reset <= $1 ORDER BY next_reset LIMIT $2)
+		ORDER BY u.subscriber_id FOR NO KEY UPDATE SKIP LOCKED`, []any{tx.Now, limit}, func(r pg.Row) error {
+		var sid string
+		err := r.Scan(&sid)
+		ids = append(ids, sid)
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	var page []*Subscriber
+	err = tx.Gorm().Clauses(clause.Locking{Strength: "NO KEY UPDATE", Options: "SKIP LOCKED"}).
+		Where("id IN ? AND next_reset <= ?", ids, tx.Now).Order("id").Find(&page).Error
+	if err != nil || len(page) == 0 {
+		return nil, pg.Translate("find due resets", err)
+	}
+	return page, complete(ctx, tx, page)
+}
+
+// saveReset writes what a new period changed of a page.
+func saveReset(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
+	n := len(page)
+	ids, states, reasons := make([]string, n), make([]string, n), make([]string, n)
+	periods, versions := make([]int64, n), make([]int64, n)
+	starts, nexts := make([]time.Time, n), make([]*time.Time, n)
+	for i, s := range page {
+		s.Version, s.UpdatedAt = s.Version+1, tx.Now
+		ids[i], states[i], reasons[i], periods[i], versions[i] = s.ID, s.Status, s.Reason, s.Period, s.Version
+		starts[i], nexts[i] = s.PeriodStart, s.NextReset
+	}
+	_, err := tx.Exec(ctx, `UPDATE subscriber s SET status = u.status, reason = u.reason, period = u.period, version = u.version,
+		period_start = u.start, next_reset = u.next, updated_at = $1
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[])
+		  AS u (id, status, reason, period, version, start, next) WHERE s.id = u.id`,
+		tx.Now, ids, states, reasons, periods, versions, starts, nexts)
+	return err
 }

@@ -12,7 +12,7 @@ import (
 // lockPlanPage locks one page of a plan's subscribers in the order of ids.
 func lockPlanPage(ctx context.Context, tx *pg.Tx, a actor.Actor, plan, after string, limit int) ([]*Subscriber, error) {
 	page := []*Subscriber{}
-	q := tx.Gorm().Clauses(clause.Locking{Strength: "UPDATE"}).Where("tenant_id = ? AND plan_id = ? AND id > ?", a.Tenant, plan, after)
+	q := tx.Gorm().Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("tenant_id = ? AND plan_id = ? AND id > ?", a.Tenant, plan, after)
 	if a.Owner != "" {
 		q = q.Where("name = ?", a.Owner)
 	}

@@ -62,6 +62,7 @@ type Subscriber struct {
 type Terms struct {
 	Period       int64      `json:"period"` // counts resets; usage belongs to one
 	PeriodStart  time.Time  `json:"period_start"`
+	ResetAnchor  time.Time  `json:"-"` // anniversary: periods begin on its day of the month
 	NextReset    *time.Time `json:"next_reset"`
 	ExpiresAt    *time.Time `json:"expires_at"`
 	HoldDeadline *time.Time `json:"hold_deadline"`

@@ -6,6 +6,7 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/audit"
+	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
 	"culvert/shared/nodeapi"
 	"culvert/shared/unit"
@@ -43,41 +44,33 @@ func (c *Clock) ExpireDue(ctx context.Context) (int, error) {
 func (c *Clock) ResetDue(ctx context.Context) (int, error) {
 	n := 0
 	err := c.DB.InSystem(ctx, func(tx *pg.Tx) error {
-		due := []Subscriber{}
-		if err := lockDue(tx, &due, sweepBatch); err != nil {
+		page, err := lockDue(ctx, tx, sweepBatch)
+		if n = len(page); err != nil || n == 0 {
 			return err
 		}
-		n = len(due)
-		page := make([]*Subscriber, len(due))
-		for i := range due {
-			page[i] = &due[i]
+		from, who := make([]time.Time, n), make([]ref, n)
+		for i, sub := range page {
+			from[i], who[i] = sub.began(tx.Now), ref{sub.TenantID, sub.ID}
 		}
-		if n == 0 {
-			return nil
-		}
-		if err := complete(ctx, tx, page); err != nil {
+		if err := startPeriods(ctx, tx, page, from); err != nil {
 			return err
 		}
 		for _, sub := range page {
-			if err := startPeriod(ctx, tx, sub); err != nil {
-				return err
-			}
 			sub.settle(tx.Now)
-			sub.Version, sub.UpdatedAt = sub.Version+1, tx.Now
-			if err := save(tx, sub); err != nil {
-				return err
-			}
-			if err := tell(ctx, tx, []ref{{sub.TenantID, sub.ID}}, "subscriber.reset_usage"); err != nil {
-				return err
-			}
 		}
-		return nil
+		if err := saveReset(ctx, tx, page); err != nil {
+			return err
+		}
+		return tell(ctx, tx, who, "subscriber.reset_usage")
 	})
 	return n, err
 }
 
 // LimitReached moves those of ids whose traffic is used up to limited, in the transaction that booked the traffic.
 func LimitReached(ctx context.Context, tx *pg.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	moved, err := moved(ctx, tx, `UPDATE subscriber s SET status = 'limited', reason = '', version = version + 1, updated_at = $1
 		FROM usage_total u WHERE u.subscriber_id = s.id AND s.id = ANY($2) AND s.status = 'active' AND s.traffic_limit >= 0
 		AND u.up + u.down >= s.traffic_limit + u.granted RETURNING s.tenant_id, s.id`, tx.Now, ids)
@@ -89,7 +82,12 @@ func LimitReached(ctx context.Context, tx *pg.Tx, ids []string) error {
 
 // FirstUse starts the term of those of ids who were on hold.
 func FirstUse(ctx context.Context, tx *pg.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	moved, err := moved(ctx, tx, `UPDATE subscriber SET status = 'active', version = version + 1, updated_at = $1, period_start = $1,
+		reset_anchor = $1, next_reset = CASE WHEN reset = 'anniversary'
+		  THEN date_trunc('second', ($1::timestamptz AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' ELSE next_reset END,
 		expires_at = coalesce(expires_at, $1::timestamptz + hold_term), hold_deadline = NULL
 		WHERE id = ANY($2) AND status = 'on_hold' RETURNING tenant_id, id`, tx.Now, ids)
 	if err != nil {
@@ -113,17 +111,17 @@ func moved(ctx context.Context, tx *pg.Tx, query string, args ...any) ([]ref, er
 	return out, err
 }
 
+// tell emits the change of each and records it, in two statements whatever their number.
 func tell(ctx context.Context, tx *pg.Tx, who []ref, action string) error {
-	for _, x := range who {
-		a := system(x.tenant, "clock")
-		if err := emitChanged(ctx, tx, a, &Subscriber{TenantID: x.tenant, ID: x.id}); err != nil {
-			return err
-		}
-		if err := audit.Record(ctx, tx, a, action, "subscriber/"+x.id, nil); err != nil {
-			return err
-		}
+	facts, acts := make([]outbox.Fact, len(who)), make([]audit.Act, len(who))
+	for i, x := range who {
+		facts[i] = outbox.Fact{Tenant: x.tenant, Event: Changed{Tenant: x.tenant, Subscriber: x.id}}
+		acts[i] = audit.Act{Tenant: x.tenant, Action: action, Object: "subscriber/" + x.id}
 	}
-	return nil
+	if err := outbox.EmitAll(ctx, tx, facts); err != nil {
+		return err
+	}
+	return audit.RecordAll(ctx, tx, system("", "clock"), acts)
 }
 
 // NodeView is what the compiler of desired states needs of a subscriber.

@@ -51,15 +51,17 @@ func (q *TrafficQuery) check() error {
 const (
 	trafficHead = `SELECT at, sum(up)::bigint, sum(down)::bigint, sum(n)::bigint FROM (
 		SELECT date_trunc($1, at, 'UTC') AS at, up, down, 0 AS n FROM ledger WHERE tenant_id = $2 AND at >= $4 AND at < $5 AND kind = 'usage' AND `
+	trafficOpen = ` UNION ALL
+		SELECT date_trunc($1, hour, 'UTC'), up, down, 0 FROM usage_open WHERE tenant_id = $2 AND hour >= $4 AND hour < $5 AND `
 	trafficMiddle = ` UNION ALL
 		SELECT date_trunc($1, opened_at, 'UTC'), 0, 0, 1 FROM session_record WHERE tenant_id = $2 AND opened_at >= $4 AND opened_at < $5 AND `
 	trafficTail = `) x GROUP BY at ORDER BY at LIMIT $6`
 
-	trafficOfTenant = trafficHead + `$3 = ''` + trafficMiddle + `$3 = ''` + trafficTail
-	trafficOfOne    = trafficHead + `subscriber_id = $3` + trafficMiddle + `subscriber_id = $3` + trafficTail
+	trafficOfTenant = trafficHead + `$3 = ''` + trafficOpen + `$3 = ''` + trafficMiddle + `$3 = ''` + trafficTail
+	trafficOfOne    = trafficHead + `subscriber_id = $3` + trafficOpen + `subscriber_id = $3` + trafficMiddle + `subscriber_id = $3` + trafficTail
 )
 
-// Traffic sums the ledger by stretches in UTC, oldest first. Stretches without traffic and sessions are left out.
+// Traffic sums the ledger by stretches in UTC from the hour of q.From on, oldest first. Stretches without traffic and sessions are left out.
 func (l Ledger) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([]Stretch, error) {
 	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
 		return nil, err
@@ -85,7 +87,7 @@ func (l Ledger) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([]S
 		if q.Subscriber != "" {
 			query = trafficOfOne
 		}
-		return tx.Query(ctx, query, []any{q.Step, tenant, q.Subscriber, q.From, q.To, maxStretches}, func(r pg.Row) error {
+		return tx.Query(ctx, query, []any{q.Step, tenant, q.Subscriber, q.From.UTC().Truncate(time.Hour), q.To, maxStretches}, func(r pg.Row) error {
 			var x Stretch
 			if err := r.Scan(&x.At, &x.Up, &x.Down, &x.Sessions); err != nil {
 				return err
@@ -107,16 +109,18 @@ func (l Ledger) Between(ctx context.Context, a actor.Actor, ids []string, from, 
 	}
 	out := make(map[string]Stretch, len(ids))
 	err := l.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		return tx.Query(ctx, `SELECT subscriber_id, sum(up)::bigint, sum(down)::bigint FROM ledger
-			WHERE subscriber_id = ANY($1) AND at >= $2 AND at < $3 AND kind = 'usage' GROUP BY 1`, []any{ids, from, to}, func(r pg.Row) error {
-			var sid string
-			var x Stretch
-			if err := r.Scan(&sid, &x.Up, &x.Down); err != nil {
-				return err
-			}
-			out[sid] = x
-			return nil
-		})
+		return tx.Query(ctx, `SELECT subscriber_id, sum(up)::bigint, sum(down)::bigint FROM (
+			SELECT subscriber_id, up, down FROM ledger WHERE subscriber_id = ANY($1) AND at >= $2 AND at < $3 AND kind = 'usage'
+			UNION ALL SELECT subscriber_id, up, down FROM usage_open WHERE subscriber_id = ANY($1) AND hour >= $2 AND hour < $3) x GROUP BY 1`,
+			[]any{ids, from.UTC().Truncate(time.Hour), to}, func(r pg.Row) error {
+				var sid string
+				var x Stretch
+				if err := r.Scan(&sid, &x.Up, &x.Down); err != nil {
+					return err
+				}
+				out[sid] = x
+				return nil
+			})
 	})
 	return out, err
 }

@@ -21,7 +21,8 @@ type Bucket struct {
 
 const maxBuckets = 5000
 
-// History sums the ledger of one subscriber from from (inclusive) to to (exclusive) in steps of hour, day or month, UTC.
+// History sums the ledger of one subscriber from the hour of from (inclusive) to to (exclusive) in steps of hour, day or month,
+// UTC. The ledger knows hours, nothing finer.
 // Another tenant's subscriber has no rows here.
 func (s *Service) History(ctx context.Context, a actor.Actor, sid string, from, to time.Time, step string) ([]Bucket, error) {
 	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
@@ -35,9 +36,11 @@ func (s *Service) History(ctx context.Context, a actor.Actor, sid string, from, 
 	}
 	out := []Bucket{}
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		return tx.Query(ctx, `SELECT date_trunc($4, at, 'UTC') AS b, ingress_id, exit, sum(up)::bigint, sum(down)::bigint FROM ledger
-			WHERE subscriber_id = $1 AND at >= $2 AND at < $3 AND kind = 'usage' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5`,
-			[]any{sid, from, to, step, maxBuckets}, func(r pg.Row) error {
+		return tx.Query(ctx, `SELECT date_trunc($4, at, 'UTC') AS b, ingress_id, exit, sum(up)::bigint, sum(down)::bigint FROM (
+			SELECT at, ingress_id, exit, up, down FROM ledger WHERE subscriber_id = $1 AND at >= $2 AND at < $3 AND kind = 'usage'
+			UNION ALL SELECT hour, ingress_id, exit, up, down FROM usage_open WHERE subscriber_id = $1 AND hour >= $2 AND hour < $3) x
+			GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5`,
+			[]any{sid, from.UTC().Truncate(time.Hour), to, step, maxBuckets}, func(r pg.Row) error {
 				var b Bucket
 				if err := r.Scan(&b.At, &b.Ingress, &b.Exit, &b.Up, &b.Down); err != nil {
 					return err
