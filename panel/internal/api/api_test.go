@@ -31,6 +31,9 @@ import (
 
 const password = "a long password"
 
+// addressHeader carries the caller's address in tests.
+const addressHeader = "X-Test-Address"
+
 type world struct {
 	*subscribertest.World
 	app *fiber.App
@@ -55,7 +58,13 @@ func newWorldWith(t testing.TB, elevate func(actor.Actor) actor.Actor) *world {
 			Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
 			Jobs: nodes,
 		},
-		ClientAddr:    func(*fiber.Ctx) netip.Addr { return netip.MustParseAddr("198.51.100.7") },
+		ClientAddr: func(c *fiber.Ctx) netip.Addr {
+			a, err := netip.ParseAddr(c.Get(addressHeader))
+			if err != nil {
+				return netip.MustParseAddr("198.51.100.7")
+			}
+			return a
+		},
 		GatewayPublic: "panel.example:8443", Version: "test", Log: slog.New(slog.DiscardHandler), Elevate: elevate,
 	})
 	return w

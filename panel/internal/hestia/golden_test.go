@@ -141,6 +141,9 @@ func TestLegacyRows(t *testing.T) {
 		{"key, off", fields(l, "v-list-users"), false, 400, "11", "Error: API has been disabled"},
 		{"key, off, number", fields(l, "v-list-users"), true, 400, "11", "11"},
 		{"password, off", fields(p, "v-list-users"), false, 400, "11", "Error: API has been disabled"},
+		// A stranger is not told which realms there are, nor who switched what on.
+		{"wrong password, off", fields(credential{"user": "admin@acme", "password": "nope"}, "v-list-users"), false, 401, "9", "Error: authentication failed"},
+		{"no such realm", fields(credential{"user": "admin@nowhere", "password": "nope"}, "v-list-users"), false, 401, "9", "Error: authentication failed"},
 	})
 	w.set(t, a, func(x *identity.APISetting) { x.Legacy, x.LegacyPassword = true, true })
 	for _, c := range []credential{l, p} {

@@ -48,7 +48,7 @@ func refuse(r CommandRefusal, k errs.Kind, text string) error {
 // CommandKey proves an access key for the command API. An unknown id, a wrong secret and an expired key take the same
 // path through the database. Failures count against the address, not the key: its owner cannot be locked out.
 func (s *Commanders) CommandKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
-	byAddress := "command-address:" + address.String()
+	byAddress := "command-address:" + NetworkOf(address)
 	presented := s.vault.Hash("access key", sec.Reveal())
 	var out *Commander
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {

@@ -38,7 +38,7 @@ func (e *KeyError) Unwrap() error { return e.error }
 // against the address.
 func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, error) {
 	// By address alone: the id is no secret, and a stranger must not lock a billing system out.
-	byAddress := "key-address:" + networkOf(address)
+	byAddress := "key-address:" + NetworkOf(address)
 	if err := s.admit(ctx, byAddress); err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (s *Commanders) CheckLegacyKey(ctx context.Context, a actor.Actor, key secr
 
 // LegacyKey proves a legacy key.
 func (s *Commanders) LegacyKey(ctx context.Context, key secret.String, address netip.Addr) (*Commander, error) {
-	byAddress := "command-address:" + address.String()
+	byAddress := "command-address:" + NetworkOf(address)
 	hash := s.legacyHash(key.Reveal())
 	var out *Commander
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
@@ -146,15 +146,12 @@ func (c *Commander) legacyActor(root bool, name string, address netip.Addr) {
 	}
 }
 
-// LegacyPassword proves the owner by name (name@realm for resellers) and password. A name that is not an owner's, a wrong
-// password and an account with a second factor are one answer, after the same work.
+// LegacyPassword proves the owner by name (name@realm for resellers) and password. Before the password is proved nothing is
+// told: an unknown realm or name, a wrong password, an account with a second factor, and a tenant that lets nobody in this
+// way are one answer, after the same work. Whoever proved it is told that the way is closed.
 func (s *Commanders) LegacyPassword(ctx context.Context, user string, password secret.String, address netip.Addr) (*Commander, error) {
-	byAddress := "command-address:" + address.String()
-	user = strings.ToLower(strings.TrimSpace(user))
-	if len(user) > 256 {
-		user = user[:256]
-	}
-	byAccount := "account:" + user // shared with sign-in: it is the same password
+	user = accountName(user)
+	byAccount, byAddress := signInKeys(user, address.String()) // shared with sign-in: it is the same password
 	if err := s.admit(ctx, byAccount, byAddress); err != nil {
 		return nil, err
 	}
@@ -177,11 +174,6 @@ func (s *Commanders) LegacyPassword(ctx context.Context, user string, password s
 	if err != nil {
 		return nil, err
 	}
-	if out.Key.TenantID != "" {
-		if err := out.admitsLegacy(address, out.Setting.LegacyPassword && out.Setting.SignIn); err != nil {
-			return nil, err
-		}
-	}
 	if err := s.proveOwner(ctx, l, password); err != nil {
 		if errs.Is(err, errs.Unauthorized) {
 			if err := s.punish(ctx, byAccount, byAddress); err != nil {
@@ -191,6 +183,9 @@ func (s *Commanders) LegacyPassword(ctx context.Context, user string, password s
 		return nil, err
 	}
 	if err := s.forgive(ctx, byAccount); err != nil {
+		return nil, err
+	}
+	if err := out.admitsLegacy(address, out.Setting.LegacyPassword && out.Setting.SignIn); err != nil {
 		return nil, err
 	}
 	out.OwnerSuspended = !open

@@ -52,16 +52,8 @@ func (s *People) SignInHashed(ctx context.Context, name, sha256Hex, address, age
 }
 
 func (s *People) signIn(ctx context.Context, name, hash, address, agent string, noSecondFactor bool) (*SignedIn, error) {
-	name = strings.ToLower(strings.TrimSpace(name))
-	if len(name) > 256 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		name = "?" // nobody's, and refused like any other
-	}
-	from := address
-	if a, err := netip.ParseAddr(address); err == nil {
-		from = networkOf(a)
-	}
-	// An account is blocked for the network that failed: strangers cannot lock its owner out.
-	byAccount, byAddress := "account:"+name+" from "+from, "address:"+from
+	name = accountName(name)
+	byAccount, byAddress := signInKeys(name, address)
 	if err := s.admit(ctx, byAccount, byAddress); err != nil {
 		return nil, err
 	}
@@ -89,14 +81,34 @@ func (s *People) signIn(ctx context.Context, name, hash, address, agent string, 
 	return s.openSession(ctx, l, address, agent)
 }
 
-// findLogin also tells whether the login's tenant lets people in.
+// accountName is the login that a caller means. What cannot be one is nobody's, and refused like any other.
+func accountName(name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if len(name) > 256 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return "?"
+	}
+	return name
+}
+
+// signInKeys are what failures of a person's password count against, on whatever surface it is sent. An account is blocked
+// for the network that failed: strangers cannot lock its owner out.
+func signInKeys(name, address string) (byAccount, byAddress string) {
+	from := address
+	if a, err := netip.ParseAddr(address); err == nil {
+		from = NetworkOf(a)
+	}
+	return "account:" + name + " from " + from, "address:" + from
+}
+
+// findLogin also tells whether the login's tenant lets people in. It asks as much of the database for a realm that does
+// not exist as for one that does.
 func (s *People) findLogin(ctx context.Context, name string) (l *Login, open bool, err error) {
 	user, realm, _ := strings.Cut(name, "@")
 	err = s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		var tid string
-		found, err := tx.One(ctx, `SELECT t.tenant_id, `+openTenant+` AND s.sign_in FROM tenant t JOIN api_setting s USING (tenant_id)
+		_, err := tx.One(ctx, `SELECT t.tenant_id, `+openTenant+` AND s.sign_in FROM tenant t JOIN api_setting s USING (tenant_id)
 			WHERE t.realm = $1`, []any{realm}, &tid, &open)
-		if err != nil || !found {
+		if err != nil {
 			return err
 		}
 		l, err = loginByName(tx, tid, user)

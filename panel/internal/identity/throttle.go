@@ -75,9 +75,9 @@ func sorted(keys []string) []string {
 	return keys
 }
 
-// networkOf is what failures of an address count against: the address, or the /64 that one customer of an IPv6 provider
+// NetworkOf is what failures of an address count against: the address, or the /64 that one customer of an IPv6 provider
 // has to himself.
-func networkOf(a netip.Addr) string {
+func NetworkOf(a netip.Addr) string {
 	a = a.Unmap()
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
