@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -260,6 +263,26 @@ func (in *installation) cutAndReturn(t *testing.T, s service, ann, bob customer,
 	})
 }
 
+func (in *installation) masterKey() string { return filepath.Join(in.dir, "master.key") }
+
+// interruptedRotation rotates the master key and leaves the files as a power cut between database and file would.
+func (in *installation) interruptedRotation() {
+	in.t.Helper()
+	key := in.masterKey()
+	old, err := os.ReadFile(key)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(in.bin, "culvert-panel"), "rotate-master-key")
+	cmd.Env, cmd.Dir = in.env, in.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		in.t.Fatalf("rotate-master-key: %v\n%s", err, out)
+	}
+	if err := errors.Join(os.Rename(key, key+".next"), os.WriteFile(key, old, 0o600)); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
 // TestRestartKeepsEverything stops with Ctrl-C and starts again on the same data.
 func TestRestartKeepsEverything(t *testing.T) {
 	in := install(t)
@@ -272,9 +295,13 @@ func TestRestartKeepsEverything(t *testing.T) {
 		t.Fatalf("%s: %v", out, err)
 	}
 	in.stop()
+	in.interruptedRotation()
 	in.start()
 	if strings.Contains(in.out.String(), "password   ") {
 		t.Error("a password is shown again")
+	}
+	if _, err := os.Stat(in.masterKey() + ".next"); err == nil {
+		t.Error("the interrupted rotation was not finished")
 	}
 	in.settled("after the restart", ann.id, s.socksID, x)
 	eventually(t, 30*time.Second, "traffic after the restart", func() error {

@@ -14,6 +14,8 @@ import (
 const (
 	everySweep = 2 * time.Second
 	everyTidy  = 10 * time.Minute
+	everyHeal  = time.Minute
+	healNodes  = 4 // a turn; 200 nodes come round within an hour
 )
 
 // Bounds of one turn of a large deletion.
@@ -24,15 +26,17 @@ const (
 
 // clock does what is due by time. Every replica runs one: each task claims rows, so that two do no harm.
 type clock struct {
-	s   *Services
-	log *slog.Logger
+	s      *Services
+	log    *slog.Logger
+	healed string // node id
 }
 
 func (c *clock) run(ctx context.Context) error {
 	c.tidy(ctx)
 	due := &subscriber.Clock{DB: c.s.DB}
-	sweep, tidy := time.NewTicker(everySweep), time.NewTicker(everyTidy)
+	sweep, tidy, heal := time.NewTicker(everySweep), time.NewTicker(everyTidy), time.NewTicker(everyHeal)
 	defer sweep.Stop()
+	defer heal.Stop()
 	defer tidy.Stop()
 	for {
 		select {
@@ -44,6 +48,11 @@ func (c *clock) run(ctx context.Context) error {
 			c.until(ctx, "close hours of the ledger", c.s.Usage.CloseHours)
 		case <-tidy.C:
 			c.tidy(ctx)
+		case <-heal.C:
+			var err error
+			if c.healed, err = c.s.Desired.Heal(ctx, c.healed, healNodes); err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "clock: task failed", "task", "compile nodes anew", "error", err)
+			}
 		}
 	}
 }

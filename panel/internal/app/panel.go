@@ -64,7 +64,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 		return nil, err
 	}
 	members := []run.Member{
-		{Name: "clock", Service: run.NewLoop((&clock{s, log}).run)},
+		{Name: "clock", Service: run.NewLoop((&clock{s: s, log: log}).run)},
 		{Name: "panel queue", Service: queue},
 		{Name: "dispatcher", Service: jobs.NewDispatcher(s.DB, queue, log)},
 		{Name: "node jobs", Service: s.Jobs},

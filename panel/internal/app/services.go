@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -37,6 +38,27 @@ func Open(ctx context.Context, c config.Config, makeKey bool, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	s, err := open(ctx, c, master, log)
+	if !errors.Is(err, vault.ErrSealed) {
+		return s, err
+	}
+	// A rotation that was interrupted between the database and the file leaves the key that fits beside the old one.
+	next, nextErr := vault.LoadMaster(vault.NextMaster(c.MasterKeyFile), false)
+	if nextErr != nil {
+		return nil, err
+	}
+	if s, err = open(ctx, c, next, log); err != nil {
+		return nil, err
+	}
+	log.WarnContext(ctx, "finished an interrupted rotation of the master key", "file", c.MasterKeyFile)
+	if err := vault.AdoptMaster(c.MasterKeyFile); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, c config.Config, master []byte, log *slog.Logger) (*Services, error) {
 	pc := pg.Config{DSN: c.DatabaseURL.Reveal(), RoleKey: vault.Derive(master, "postgres roles"), Log: log}
 	if err := pg.Migrate(ctx, pc, migrations.FS); err != nil {
 		return nil, err

@@ -29,11 +29,16 @@ type Service struct {
 	certs    *cert.Service
 	settings Settings
 	log      *slog.Logger
+	full     chan struct{} // a place for each full document in the making
 }
+
+// fullFetches bounds the full documents in the making: each holds a node's every row in memory, and a panel that comes back
+// is asked by all nodes at once.
+const fullFetches = 4
 
 // New makes the service.
 func New(db *pg.DB, v *vault.Vault, certs *cert.Service, settings Settings, log *slog.Logger) *Service {
-	return &Service{db: db, vault: v, certs: certs, settings: settings, log: log}
+	return &Service{db: db, vault: v, certs: certs, settings: settings, log: log, full: make(chan struct{}, fullFetches)}
 }
 
 // Kinds are the events that Handle understands.

@@ -412,3 +412,38 @@ func TestWhatARevokedNodeHeldIsRotated(t *testing.T) {
 		t.Fatalf("the other node got %d rows", rows)
 	}
 }
+
+// TestHealFindsWhatNoEventTold: a change whose event was lost reaches the node with the next round.
+func TestHealFindsWhatNoEventTold(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t)
+	w.settle(t)
+	acme := w.Reseller(t, "acme")
+	w.settle(t)
+	s := w.Subscriber(t, acme, "ann", nil)
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM outbox WHERE kind = 'subscriber.changed'")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, before := "", w.agent.rev
+	for i := 0; i == 0 || after != ""; i++ {
+		if after, err = w.desired.Heal(ctx, after, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := w.desired.Fetch(ctx, w.node, 0, "")
+	if err != nil || u == nil || len(u.Subscribers) != 1 || u.Subscribers[0].ID != s.ID {
+		t.Fatalf("after the round: %+v (%v), held %d before", u, err, before)
+	}
+	rev := u.Revision
+	if _, err = w.desired.Heal(ctx, "", 10); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.desired.Wanted(ctx, w.node); err != nil || again != rev {
+		t.Errorf("a round without anything amiss made revision %d of %d (%v)", again, rev, err)
+	}
+}

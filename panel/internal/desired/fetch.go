@@ -14,6 +14,14 @@ import (
 // Fetch returns what brings a node from revision since, whose hash it states, to the newest one; nil when it has it. A
 // node that is ahead of us, or holds something else under the newest number, gets everything.
 func (s *Service) Fetch(ctx context.Context, node string, since int64, hash string) (*nodeapi.Update, error) {
+	if since == 0 {
+		select {
+		case s.full <- struct{}{}:
+			defer func() { <-s.full }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	var u *nodeapi.Update
 	var sections, rows [][]byte
 	var ids []string

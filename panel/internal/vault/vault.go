@@ -244,7 +244,7 @@ func (v *Vault) AddDataKey(ctx context.Context) error {
 func (v *Vault) RotateMaster(ctx context.Context, path string) error {
 	next := make([]byte, keyLen)
 	_, _ = rand.Read(next)
-	if err := writeMaster(path+".next", next); err != nil {
+	if err := writeMaster(NextMaster(path), next); err != nil {
 		return err
 	}
 	err := v.db.InSystem(ctx, func(tx *pg.Tx) error {
@@ -256,12 +256,23 @@ func (v *Vault) RotateMaster(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("rotate master key: %w", err)
 	}
-	if err := os.Rename(path+".next", path); err != nil {
-		return fmt.Errorf("master key is now in %s.next; move it to %s: %w", path, path, err)
+	if err := AdoptMaster(path); err != nil {
+		return err
 	}
 	v.mu.Lock()
 	v.master = next
 	v.mu.Unlock()
+	return nil
+}
+
+// NextMaster is where a rotation keeps the new key until it is in force.
+func NextMaster(path string) string { return path + ".next" }
+
+// AdoptMaster puts the key of a rotation into the place of the old one.
+func AdoptMaster(path string) error {
+	if err := os.Rename(NextMaster(path), path); err != nil {
+		return fmt.Errorf("the master key in force is in %s; move it to %s: %w", NextMaster(path), path, err)
+	}
 	return nil
 }
 
