@@ -68,7 +68,7 @@ ALTER POLICY tenant_subtree ON tenant WITH CHECK (
 
 -- +goose StatementBegin
 -- The closure is kept by the database, so that no code path can leave a tenant outside the policies.
-CREATE FUNCTION tenant_closure_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION tenant_closure_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO tenant_closure (ancestor, descendant, depth)
     SELECT ancestor, NEW.tenant_id, depth + 1 FROM tenant_closure WHERE descendant = NEW.parent_id

@@ -77,7 +77,7 @@ CALL guard_tenant_table('subscriber', 'SELECT, INSERT, UPDATE, DELETE');
 -- the same rule itself, the subtree of the transaction's tenant, and returns ids only: reading them is up to the policy.
 -- +goose StatementBegin
 CREATE FUNCTION subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer)
-RETURNS SETOF text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+RETURNS SETOF text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
         WHERE (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1
@@ -168,7 +168,7 @@ END $$;
 CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION ledger_is_append_only();
 -- +goose StatementBegin
 -- Makes the partitions of the month of `at` and the next one. The system role may call it; only the owner may create tables.
-CREATE FUNCTION ledger_partitions(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION ledger_partitions(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m date;
     n integer;

@@ -3,7 +3,7 @@
 -- is this group granted to that tenant of mine? A grant holds only if every tenant above grants it too.
 -- +goose StatementBegin
 CREATE FUNCTION node_group_granted(tenant text, group_id text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT EXISTS (SELECT FROM node_group g JOIN tenant r ON r.tenant_id = g.tenant_id AND r.parent_id IS NULL WHERE g.id = $2)
        AND (current_tenant() IS NULL
             OR EXISTS (SELECT FROM tenant_closure WHERE ancestor = current_tenant() AND descendant = $1))

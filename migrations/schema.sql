@@ -31,7 +31,7 @@ END $$;
 
 CREATE FUNCTION public.ledger_partitions(at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO '$user', 'public'
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
     m date;
@@ -51,7 +51,7 @@ END $$;
 
 CREATE FUNCTION public.node_group_granted(tenant text, group_id text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO '$user', 'public'
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
     SELECT EXISTS (SELECT FROM node_group g JOIN tenant r ON r.tenant_id = g.tenant_id AND r.parent_id IS NULL WHERE g.id = $2)
        AND (current_tenant() IS NULL
@@ -72,7 +72,7 @@ END $$;
 
 CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO '$user', 'public'
+    SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
     matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
@@ -93,7 +93,7 @@ END $_$;
 
 CREATE FUNCTION public.tenant_closure_insert() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO '$user', 'public'
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     INSERT INTO tenant_closure (ancestor, descendant, depth)
