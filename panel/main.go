@@ -3,7 +3,7 @@
 //	culvert-panel up                 private PostgreSQL and Redis where none is given, panel, one local agent
 //	culvert-panel serve              panel on CULVERT_DATABASE_URL and CULVERT_REDIS_URL
 //	culvert-panel migrate            bring the database up to date
-//	culvert-panel reset-password N   give operator's login N a random password
+//	culvert-panel reset-password N   give login N a random password: NAME of the operator's, NAME@REALM of a reseller's
 //	culvert-panel rotate-master-key  rewrap the data keys with a new master key
 //	culvert-panel rotate-data-key    seal new values with a new data key
 //	culvert-panel v-…                a command of the command interface, as the operator
@@ -33,7 +33,7 @@ func main() {
 	os.Exit(code)
 }
 
-const usage = `usage: culvert-panel up | serve | migrate | reset-password NAME | rotate-master-key | rotate-data-key | v-COMMAND [ARG…]
+const usage = `usage: culvert-panel up | serve | migrate | reset-password NAME[@REALM] | rotate-master-key | rotate-data-key | v-COMMAND [ARG…]
 `
 
 func run(ctx context.Context, args []string) int {

@@ -81,7 +81,7 @@ func Mount(app *fiber.App, c Config) *API {
 	group := app.Group(Prefix, a.authenticate, a.idempotent)
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
 	for _, add := range []func(*API){
-		authEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
+		authEndpoints, sessionEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
 		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
 	} {
 		add(a)
@@ -134,7 +134,9 @@ func add[I, O any](a *API, e endpoint, fn func(ctx context.Context, who actor.Ac
 		op.Security = []map[string][]string{}
 	} else {
 		op.Security = []map[string][]string{{"session": {}}, {"key": {}}}
-		op.Description = "Needs " + string(e.need) + "."
+		if e.need != "" {
+			op.Description = "Needs " + string(e.need) + "."
+		}
 	}
 	a.ops = append(a.ops, Operation{Method: e.method, Path: e.path, Permission: e.need, Open: e.open})
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {

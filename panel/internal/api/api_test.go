@@ -149,7 +149,11 @@ func (w *world) signIn(t testing.TB, a actor.Actor, realm, name string) string {
 
 func (w *world) key(t *testing.T, auth string) string {
 	t.Helper()
-	r := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: auth, body: map[string]any{"comment": "test"}})
+	return basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: auth, body: map[string]any{"comment": "test"}}))
+}
+
+// basic is the Authorization value of a fresh access key.
+func basic(r reply) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(r.body["id"].(string)+":"+r.body["secret"].(string)))
 }
 
@@ -320,8 +324,7 @@ func TestNarrowKeysStayNarrow(t *testing.T) {
 	w := newWorld(t)
 	owner := w.signIn(t, w.Operator, "", "ann")
 	narrow := func(body map[string]any) string {
-		r := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: body})
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(r.body["id"].(string)+":"+r.body["secret"].(string)))
+		return basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: body}))
 	}
 	keys := narrow(map[string]any{"permissions": []string{"access_key:write", "subscriber:read"}})
 	w.want(t, 200, call{method: "GET", path: "/subscribers", auth: keys})
@@ -392,8 +395,7 @@ func TestAKeyDoesNotOutliveItsOwner(t *testing.T) {
 	owner := w.signIn(t, w.Operator, "", "ann")
 	staff := map[string]any{"name": "bob", "password": password, "role": "readonly"}
 	bob := w.want(t, 201, call{method: "POST", path: "/logins", auth: owner, body: staff})
-	r := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"owner": "bob"}})
-	key := "Basic " + base64.StdEncoding.EncodeToString([]byte(r.body["id"].(string)+":"+r.body["secret"].(string)))
+	key := basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"owner": "bob"}}))
 	w.want(t, 200, call{method: "GET", path: "/me", auth: key})
 	w.want(t, 204, call{method: "DELETE", path: "/logins/" + bob.body["id"].(string), auth: owner})
 	staff["role"] = "owner"

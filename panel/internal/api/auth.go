@@ -53,6 +53,15 @@ type secretInput string
 
 func (s secretInput) secret() secret.String { return secret.New(string(s)) }
 
+// orGenerated is the secret, or a generated one, which is then to be answered as well.
+func (s secretInput) orGenerated(generate func() string) (password, generated string) {
+	if s != "" {
+		return string(s), ""
+	}
+	p := generate()
+	return p, p
+}
+
 func authEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodPost, path: "/sessions", id: "sign-in", summary: "Sign in", tag: tagAuth, open: true}, a.signIn)
 	add(a, endpoint{method: http.MethodDelete, path: "/sessions/current", id: "sign-out", summary: "Sign out", tag: tagAuth}, a.signOut)

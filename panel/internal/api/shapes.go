@@ -114,3 +114,11 @@ func orZero[T any](v *T) T {
 	}
 	return *v
 }
+
+// wrap makes an answer without a version of an object, or passes the error on.
+func wrap[T any](v *T, err error) (*bare[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &bare[T]{Body: *v}, nil
+}

@@ -19,6 +19,7 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 	return map[string]string{
 		"tenants":      make(operator, "/tenants", map[string]any{"name": "T", "realm": "victim2", "owner": map[string]any{"name": "o", "password": password}}),
 		"logins":       make(victim, "/logins", map[string]any{"name": "staff", "password": password, "role": "readonly"}),
+		"sessions":     w.want(t, 200, call{method: "GET", path: "/sessions", auth: victim}).body["items"].([]any)[0].(map[string]any)["id"].(string),
 		"access-keys":  make(victim, "/access-keys", map[string]any{}),
 		"plans":        make(victim, "/plans", map[string]any{"name": "theirs"}),
 		"subscribers":  make(victim, "/subscribers", map[string]any{"name": "victim"}),
@@ -53,6 +54,7 @@ func neverWas(collection string) string {
 	kinds := map[string]id.Kind{
 		"tenants": id.Tenant, "logins": id.Login, "plans": id.Plan, "subscribers": id.Subscriber, "nodes": id.Node,
 		"node-groups": id.NodeGroup, "ingresses": id.Ingress, "certificates": id.Cert, "access-keys": "", "jobs": id.Job,
+		"sessions": id.Session,
 	}
 	if k := kinds[collection]; k != "" {
 		return id.New(k)

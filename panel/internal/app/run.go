@@ -125,7 +125,7 @@ func Maintain(ctx context.Context, c config.Config, args []string, log *slog.Log
 	defer s.Close()
 	switch args[0] {
 	case "reset-password":
-		password, err := s.Identity.ResetPassword(ctx, s.Operator("cli"), args[1])
+		password, err := s.Identity.ResetPasswordOf(ctx, s.Operator("cli"), args[1])
 		if err != nil {
 			return err
 		}

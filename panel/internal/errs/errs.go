@@ -123,6 +123,17 @@ func (f *Faults) Check(ok bool, field, format string, a ...any) {
 	}
 }
 
+// Merge takes over the fields of an Invalid error, each below prefix; every other error is not its business.
+func (f *Faults) Merge(prefix string, err error) {
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Invalid {
+		return
+	}
+	for _, x := range e.Fields {
+		f.fields = append(f.fields, Field{Name: prefix + x.Name, Rule: x.Rule})
+	}
+}
+
 // Err returns the collected faults as one error, or nil.
 func (f *Faults) Err() error {
 	if len(f.fields) == 0 {

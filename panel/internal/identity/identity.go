@@ -62,12 +62,16 @@ type Config struct {
 // callers of the command interface.
 type Service struct {
 	*People
+	*Staff
 	*AccessKeys
 	*Commanders
 }
 
 // People are logins and their sessions.
 type People struct{ *core }
+
+// Staff is people as those who manage them see them.
+type Staff struct{ *core }
 
 // AccessKeys are the keys of scripts.
 type AccessKeys struct{ *core }
@@ -101,10 +105,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	people, keys := &People{s}, &AccessKeys{s}
-	return &Service{people, keys, &Commanders{s, keys}}, nil
+	return &Service{people, &Staff{s}, keys, &Commanders{s, keys}}, nil
 }
 
-var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`) //nolint:gochecknoglobals // a compiled constant
+var (
+	nameRule  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)               //nolint:gochecknoglobals // a compiled constant
+	emailRule = regexp.MustCompile(`^[^\s@<>"\x00-\x1f]+@[^\s@<>"\x00-\x1f]+$`) //nolint:gochecknoglobals // a compiled constant
+)
 
 // NewLogin is what a login is made from.
 type NewLogin struct {
@@ -117,24 +124,45 @@ type NewLogin struct {
 }
 
 func (n *NewLogin) check() (actor.Set, error) {
-	n.Name = strings.ToLower(strings.TrimSpace(n.Name))
 	var f errs.Faults
-	f.Check(nameRule.MatchString(n.Name), "name", "must have 1 to 63 characters of a-z, 0-9, dot, hyphen and underscore, alphanumeric first")
-	f.Check(len(n.Email) <= 254, "email", "must have at most 254 characters")
-	set, builtIn := actor.RoleSet(n.Role)
-	f.Check(builtIn || n.Role == "custom", "role", "must be owner, admin, billing, support, readonly or custom")
-	f.Check(builtIn == (len(n.Permissions) == 0), "permissions", "are given for role custom, and only then")
-	if err := f.Err(); err != nil {
-		return nil, err
-	}
-	if !builtIn {
-		var err error
-		if set, err = actor.ParseSet("permissions", n.Permissions); err != nil {
-			return nil, err
-		}
-	}
-	return set, checkPassword("password", n.Password)
+	n.Name = checkLoginName(&f, n.Name)
+	n.Email = checkLoginEmail(&f, n.Email)
+	set := checkRole(&f, n.Role, n.Permissions)
+	f.Merge("", checkPassword("password", n.Password))
+	return set, f.Err()
 }
+
+func checkLoginName(f *errs.Faults, name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	f.Check(nameRule.MatchString(name), "name", "must have 1 to 63 characters of a-z, 0-9, dot, hyphen and underscore, alphanumeric first")
+	return name
+}
+
+// checkLoginEmail lets a login do without an address; it is for people to read, nothing is sent to it.
+func checkLoginEmail(f *errs.Faults, email string) string {
+	email = strings.TrimSpace(email)
+	f.Check(email == "" || len(email) <= 254 && emailRule.MatchString(email), "email", "must be an e-mail address of at most 254 characters, or empty")
+	return email
+}
+
+// checkRole returns what a role may do.
+func checkRole(f *errs.Faults, role string, permissions []string) actor.Set {
+	set, builtIn := actor.RoleSet(role)
+	f.Check(builtIn || role == roleCustom, "role", "must be owner, admin, billing, support, readonly or custom")
+	f.Check(builtIn == (len(permissions) == 0) || role != roleCustom && !builtIn, "permissions", "are given for role custom, and only then")
+	if builtIn {
+		return set
+	}
+	set, err := actor.ParseSet("permissions", permissions)
+	f.Merge("", err)
+	return set
+}
+
+// Roles that rules speak of.
+const (
+	roleOwner  = "owner"
+	roleCustom = "custom"
+)
 
 // AddLogin makes a login in the actor's tenant. Nobody makes a login wider than themselves.
 func (s *People) AddLogin(ctx context.Context, a actor.Actor, n NewLogin) (*Login, error) {

@@ -141,7 +141,7 @@ func (s *AccessKeys) keyActor(ctx context.Context, tx *pg.Tx, out *Authenticated
 	out.Owner = l.Set()
 	switch {
 	case len(k.Permissions) > 0:
-		out.Actor.Permissions = toSet(k.Permissions)
+		out.Actor.Permissions = meet(toSet(k.Permissions), out.Owner)
 	case len(k.Sets) == 0:
 		out.Actor.Permissions = out.Owner
 	}

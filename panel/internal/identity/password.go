@@ -80,6 +80,9 @@ func (s *core) enter(ctx context.Context) error {
 
 func (s *core) leave() { <-s.hashing }
 
+// GeneratePassword makes a password for a person, to be shown once and changed at the first sign-in.
+func GeneratePassword() string { return randomText(20) }
+
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // randomText returns n characters of base62 from the system's random source, without bias.

@@ -188,7 +188,7 @@ func (s *People) Resolve(ctx context.Context, token string) (*Session, error) {
 	out.Actor.Kind, out.Actor.Home = actor.Login, out.Actor.Tenant
 	out.Actor.Permissions = (&Login{Role: role, Permissions: perms}).Set()
 	if narrowed != nil {
-		out.Actor.Permissions = toSet(narrowed)
+		out.Actor.Permissions = meet(toSet(narrowed), out.Actor.Permissions)
 	}
 	return &out, nil
 }
@@ -250,8 +250,7 @@ func (s *People) ChangePassword(ctx context.Context, a actor.Actor, session stri
 			WHERE tenant_id = $1 AND id = $2`, a.Home, a.ID, verifier, tx.Now); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE login_session SET revoked_at = $4 WHERE tenant_id = $1 AND login_id = $2 AND id <> $3
-			AND revoked_at IS NULL`, a.Home, a.ID, session, tx.Now); err != nil {
+		if _, err := endSessions(ctx, tx, &Login{TenantID: a.Home, ID: a.ID}, session); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, a, "login.change_password", "login/"+a.ID, audit.Diff{"password": audit.Changed})
@@ -287,43 +286,26 @@ func (s *People) Logins(ctx context.Context, a actor.Actor, after string, limit 
 	return out, err
 }
 
-// DeleteLogin removes a login of the actor's tenant, with its sessions. The last owner stays.
-func (s *People) DeleteLogin(ctx context.Context, a actor.Actor, lid string) error {
-	if err := a.Require(actor.May(actor.Logins, actor.Write)); err != nil {
-		return err
-	}
-	return s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		l, err := loginByID(tx, lid)
-		if err != nil {
-			return err
-		}
-		var owners int
-		if _, err := tx.One(ctx, `SELECT count(*) FROM (SELECT 1 FROM login WHERE tenant_id = $1 AND role = 'owner' AND id <> $2
-			FOR UPDATE) o`, []any{l.TenantID, lid}, &owners); err != nil {
-			return err
-		}
-		if l.Role == "owner" && owners == 0 {
-			return errs.New(errs.InUse, "the last owner of a tenant cannot be deleted")
-		}
-		if !l.Set().Within(a.Permissions) {
-			return errs.New(errs.Denied, "a login cannot delete a wider one")
-		}
-		// Keys name their owner: another login of that name must not wake them up.
-		if _, err := tx.Exec(ctx, `UPDATE access_key SET revoked_at = $3 WHERE tenant_id = $1 AND owner_kind = 'login' AND owner = $2
-			AND revoked_at IS NULL`, l.TenantID, l.Name, tx.Now); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "DELETE FROM login WHERE tenant_id = $1 AND id = $2", l.TenantID, lid); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, a, "login.delete", "login/"+lid, audit.Diff{"name": l.Name})
-	})
-}
-
 func toSet(in []string) actor.Set {
 	out := make(actor.Set, len(in))
 	for i, p := range in {
 		out[i] = actor.Permission(p)
+	}
+	return out
+}
+
+// meet is what of want is granted by have now: what a key or a session was given once does not outlive its owner's rights.
+func meet(want, have actor.Set) actor.Set {
+	out := actor.Set{}
+	for _, p := range want {
+		if (actor.Set{p}).Within(have) {
+			out = append(out, p)
+		}
+	}
+	for _, p := range have {
+		if (actor.Set{p}).Within(want) && !out.Allows(p) {
+			out = append(out, p)
+		}
 	}
 	return out
 }

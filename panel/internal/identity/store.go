@@ -17,6 +17,15 @@ func createLogin(tx *pg.Tx, l *Login) error {
 	return err
 }
 
+func saveLogin(tx *pg.Tx, l *Login) error {
+	err := pg.Translate("save login", tx.Gorm().Model(l).Where("tenant_id = ?", l.TenantID).
+		Select("name", "email", "role", "permissions", "status", "version", "updated_at").Updates(l).Error)
+	if errs.Is(err, errs.Conflict) {
+		return errs.Wrap(errs.Conflict, err, "login %s exists", l.Name)
+	}
+	return err
+}
+
 // loginByName returns nil when there is none.
 func loginByName(tx *pg.Tx, tenant, name string) (*Login, error) {
 	var l Login
