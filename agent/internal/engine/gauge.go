@@ -90,6 +90,7 @@ type gauge struct {
 	*admission
 	dir    meter.Direction
 	budget meter.Budget
+	passed int64 // of it
 }
 
 // Chunk implements pipe.Gauge.
@@ -98,13 +99,18 @@ func (g *gauge) Chunk() int64 { return g.acc.Chunk(g.dir) }
 // Take implements pipe.Gauge.
 func (g *gauge) Take(n int64) (int64, error) {
 	b, err := g.take(n)
-	g.budget = b
+	g.budget, g.passed = b, 0
 	return b.N, err
 }
 
-// Moved implements pipe.Gauge.
-func (g *gauge) Moved(n int64) error {
+// Passed implements pipe.Gauge.
+func (g *gauge) Passed(n int64) {
 	g.count(g.dir, n)
-	g.acc.Return(g.budget, g.budget.N-n)
-	return g.acc.Pace(g.dir, n, g.stop)
+	g.passed += n
+}
+
+// Settle implements pipe.Gauge.
+func (g *gauge) Settle() error {
+	g.acc.Return(g.budget, g.budget.N-g.passed)
+	return g.acc.Pace(g.dir, g.passed, g.stop)
 }

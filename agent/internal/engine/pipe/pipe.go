@@ -1,8 +1,9 @@
 // Package pipe copies bytes from one connection to another in steps, so that what passes is counted, paced and cut while
 // it flows, at nearly the cost of a bare copy: between two TCP sockets the kernel does it (splice).
 //
-// A step ends by size or 250 ms after it began. Between steps, a silent direction waits for its socket to become readable
-// and holds nothing: no buffer, no pipe, no timer.
+// A step ends by size or 250 ms after it began; within it, bytes count as the destination takes them, and its size follows
+// the flow's own rate. So a reader that crawls is counted as it crawls, and holds little of its subscriber's allowance.
+// Between steps, a silent direction waits for its socket to become readable and holds nothing: no buffer, no pipe, no timer.
 package pipe
 
 import (
@@ -15,7 +16,7 @@ import (
 	"time"
 )
 
-// Step bounds how long moved bytes stay uncounted.
+// Step bounds how long one step waits for bytes to come.
 const Step = 250 * time.Millisecond
 
 const bufferSize = 32 << 10
@@ -26,12 +27,17 @@ type Gauge interface {
 	Chunk() int64
 	// Take waits until some of n bytes may pass and says how many; its error ends the flow.
 	Take(n int64) (int64, error)
-	// Moved counts bytes of the last Take that passed, gives the rest back and waits for the speed limit.
-	Moved(n int64) error
+	// Passed counts bytes of the last Take. It may be called several times.
+	Passed(n int64)
+	// Settle follows every Take that did not fail: it gives back what did not pass and waits for the speed limit.
+	Settle() error
 }
 
-// Pump copies. The zero Pump is ready to use; its buffers are shared by the copies that need one.
-type Pump struct{ buffers sync.Pool }
+// Pump copies. The zero Pump is ready to use; its buffers and pipes are shared by the copies that need one.
+type Pump struct {
+	buffers sync.Pool
+	pipes   pipes
+}
 
 type buffer [bufferSize]byte
 
@@ -55,7 +61,7 @@ func (p *Pump) Copy(dst, src net.Conn, g Gauge) error {
 	w := newWaiter(rc)
 	s, stcp := src.(*net.TCPConn)
 	if d, dtcp := dst.(*net.TCPConn); stcp && dtcp {
-		return splice(d, s, w, g)
+		return p.splice(d, s, w, g)
 	}
 	return p.stepped(dst, src, w, g)
 }
@@ -74,42 +80,12 @@ func rawOf(c net.Conn) *net.TCPConn {
 	}
 }
 
-// splice lets the kernel move the bytes.
-func splice(dst, src *net.TCPConn, w *waiter, g Gauge) error {
-	lr := &io.LimitedReader{R: src}
-	for {
-		if end, err := w.wait(); end || err != nil {
-			return err
-		}
-		n, err := g.Take(g.Chunk())
-		if err != nil {
-			return err
-		}
-		if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
-			return err
-		}
-		lr.N = n
-		moved, cerr := dst.ReadFrom(lr)
-		if err := g.Moved(moved); err != nil {
-			return err
-		}
-		if cerr != nil && !errors.Is(cerr, os.ErrDeadlineExceeded) {
-			return cerr
-		}
-		if cerr == nil && moved < n {
-			return nil
-		}
-		if err := src.SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
-	}
-}
-
 // stepped copies through a buffer where one side is not plain TCP. A read that times out has emptied whatever src keeps
 // inside (decrypted TLS records), so only then is the socket waited for.
 func (p *Pump) stepped(dst, src net.Conn, w *waiter, g Gauge) error {
+	var pace stride
 	for {
-		quiet, err := p.step(dst, src, g)
+		quiet, err := p.step(dst, src, g, &pace)
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -126,7 +102,7 @@ func (p *Pump) stepped(dst, src net.Conn, w *waiter, g Gauge) error {
 }
 
 // step moves up to one chunk. quiet means that nothing more came in time.
-func (p *Pump) step(dst, src net.Conn, g Gauge) (quiet bool, err error) {
+func (p *Pump) step(dst, src net.Conn, g Gauge, pace *stride) (quiet bool, err error) {
 	b := p.get()
 	defer p.buffers.Put(b)
 	if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
@@ -134,9 +110,9 @@ func (p *Pump) step(dst, src net.Conn, g Gauge) (quiet bool, err error) {
 	}
 	for left := g.Chunk(); left > 0 && err == nil; {
 		var n int
-		if n, err = src.Read(b[:min(bufferSize, left)]); n > 0 {
+		if n, err = src.Read(b[:pace.next(min(bufferSize, left))]); n > 0 {
 			left -= int64(n)
-			if werr := move(dst, b[:n], g); werr != nil {
+			if werr := move(dst, b[:n], g, pace); werr != nil {
 				return false, werr
 			}
 		}
@@ -154,10 +130,11 @@ func (p *Pump) step(dst, src net.Conn, g Gauge) (quiet bool, err error) {
 func (p *Pump) plain(dst, src net.Conn, g Gauge) error {
 	b := p.get()
 	defer p.buffers.Put(b)
+	var pace stride
 	for {
-		n, err := src.Read(b[:min(bufferSize, g.Chunk())])
+		n, err := src.Read(b[:pace.next(min(bufferSize, g.Chunk()))])
 		if n > 0 {
-			if werr := move(dst, b[:n], g); werr != nil {
+			if werr := move(dst, b[:n], g, &pace); werr != nil {
 				return werr
 			}
 		}
@@ -171,14 +148,17 @@ func (p *Pump) plain(dst, src net.Conn, g Gauge) error {
 }
 
 // move writes b as far as and as fast as g lets it.
-func move(dst io.Writer, b []byte, g Gauge) error {
+func move(dst io.Writer, b []byte, g Gauge, pace *stride) error {
 	for len(b) > 0 {
 		n, err := g.Take(int64(len(b)))
 		if err != nil {
 			return err
 		}
+		begin := time.Now()
 		w, werr := dst.Write(b[:n])
-		if err := g.Moved(int64(w)); err != nil {
+		pace.learn(n, int64(w), time.Since(begin))
+		g.Passed(int64(w))
+		if err := g.Settle(); err != nil {
 			return err
 		}
 		if werr != nil {

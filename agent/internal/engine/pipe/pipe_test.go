@@ -51,12 +51,15 @@ func (g *tally) Take(n int64) (int64, error) {
 	return n, nil
 }
 
-func (g *tally) Moved(n int64) error {
+func (g *tally) Passed(n int64) {
 	if g.left.Load() > 0 {
 		g.left.Add(-n)
 	}
-	g.steps.Add(1)
 	g.moved.Add(n)
+}
+
+func (g *tally) Settle() error {
+	g.steps.Add(1)
 	return nil
 }
 
