@@ -30,14 +30,8 @@ func TestConformance(t *testing.T) {
 // Strangers are bounded in what one of them may do (TestStrangersAreBounded) and in number.
 func TestStrangersAreBoundedInNumber(t *testing.T) {
 	t.Parallel()
-	t.Run("plain", func(t *testing.T) {
-		t.Parallel()
-		ingresstest.Strangers(t, harness(`{"header_timeout_ms":120000}`, false))
-	})
-	t.Run("tls", func(t *testing.T) {
-		t.Parallel()
-		ingresstest.Strangers(t, harness(`{"tls":true,"header_timeout_ms":120000}`, true))
-	})
+	t.Run("plain", func(t *testing.T) { ingresstest.Strangers(t, harness(`{"header_timeout_ms":120000}`, false)) })
+	t.Run("tls", func(t *testing.T) { ingresstest.Strangers(t, harness(`{"tls":true,"header_timeout_ms":120000}`, true)) })
 }
 
 // harness is the HTTP proxy for the suite that every ingress passes: tunnels, in clear or in TLS.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// manyStrangers is more than an ingress may keep of one source.
-const manyStrangers = 1500
+// manyStrangers is more than an ingress keeps of one source.
+const manyStrangers = 1100
 
 // Strangers checks that connections which never sign in are bounded, for kinds that take TCP connections: the oldest of
 // them are closed, whoever has signed in is not touched, and a client of the same address gets in past them. The

@@ -155,10 +155,7 @@ func TestStrangersAreBounded(t *testing.T) {
 	for name, opts := range map[string]string{
 		"plain": `{"handshake_timeout_ms":120000}`, "TLS": `{"tls":true,"handshake_timeout_ms":120000}`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ingresstest.Strangers(t, harness(opts))
-		})
+		t.Run(name, func(t *testing.T) { ingresstest.Strangers(t, harness(opts)) })
 	}
 }
 
