@@ -178,6 +178,9 @@ func (s *Service) CompileNode(ctx context.Context, node string) error {
 			for i := range views {
 				st.weigh(&views[i], held)
 			}
+			if err := s.storeRows(ctx, tx, st); err != nil { // a page at a time: a node may have 100,000
+				return err
+			}
 			if len(views) < pageSize {
 				break
 			}

@@ -1,10 +1,12 @@
 package desired_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -113,7 +115,7 @@ type world struct {
 	agent   agent
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{World: subscribertest.New(t)}
 	w.desired = desired.New(w.DB, w.Vault, &cert.Service{DB: w.DB, Vault: w.Vault}, settings{}, slog.New(slog.DiscardHandler))
@@ -134,10 +136,27 @@ func (w *world) Enqueue(ctx context.Context, rows []outbox.Row) error {
 	return w.desired.Handle(ctx, rows)
 }
 
+// fetch is Write for tests: the document decoded, nil when there is nothing newer.
+func fetch(ctx context.Context, d *desired.Service, node string, since int64, hash string) (*nodeapi.Update, error) {
+	var b bytes.Buffer
+	rows := -1
+	if err := d.Write(ctx, node, since, hash, func(n int) io.Writer { rows = n; return &b }); err != nil || rows < 0 {
+		return nil, err
+	}
+	u := &nodeapi.Update{}
+	if err := nodeapi.Decode(&b, 1<<30, u); err != nil {
+		return nil, err
+	}
+	if len(u.Subscribers) != rows {
+		return nil, fmt.Errorf("%d rows, announced %d", len(u.Subscribers), rows)
+	}
+	return u, nil
+}
+
 // sync fetches as the agent would and returns how many rows travelled.
 func (w *world) sync(t *testing.T) (rows, removed int) {
 	t.Helper()
-	u, err := w.desired.Fetch(context.Background(), w.node, w.agent.rev, w.agent.hash)
+	u, err := fetch(context.Background(), w.desired, w.node, w.agent.rev, w.agent.hash)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +218,7 @@ func TestAStrayAgentGetsEverything(t *testing.T) {
 		since int64
 		hash  string
 	}{"new": {0, ""}, "same number, other content": {1, "beef"}, "ahead of the panel": {99, "beef"}} {
-		u, err := w.desired.Fetch(ctx, w.node, c.since, c.hash)
+		u, err := fetch(ctx, w.desired, w.node, c.since, c.hash)
 		if err != nil || u == nil || u.Base != 0 || len(u.Subscribers) != 1 || u.Settings == nil {
 			t.Errorf("%s: %+v, %v", name, u, err)
 		}
@@ -315,7 +334,7 @@ func TestNothingFallsBetweenAFirstCompilationAndItsEvents(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		u, err := w.desired.Fetch(ctx, node, 0, "")
+		u, err := fetch(ctx, w.desired, node, 0, "")
 		if err != nil || u == nil {
 			t.Fatalf("fetch: %v, %v", u, err)
 		}
@@ -342,7 +361,7 @@ func TestARefusedIngressHoldsUpNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(t)
-	u, err := w.desired.Fetch(ctx, w.node, w.agent.rev, w.agent.hash)
+	u, err := fetch(ctx, w.desired, w.node, w.agent.rev, w.agent.hash)
 	if err != nil || u == nil || len(*u.Ingresses) != 1 {
 		t.Fatalf("fetch: %+v, %v", u, err)
 	}
@@ -435,7 +454,7 @@ func TestHealFindsWhatNoEventTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	u, err := w.desired.Fetch(ctx, w.node, 0, "")
+	u, err := fetch(ctx, w.desired, w.node, 0, "")
 	if err != nil || u == nil || len(u.Subscribers) != 1 || u.Subscribers[0].ID != s.ID {
 		t.Fatalf("after the round: %+v (%v), held %d before", u, err, before)
 	}

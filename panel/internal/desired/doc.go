@@ -7,6 +7,6 @@
 // revision whose content is the same.
 //
 //	event -> Handle -> lock desired_state of the nodes, in order -> compile -> differs? -> revision+1, notify
-//	agent -> Fetch(since, hash) -> delta from since, or everything when since is unknown to us
+//	agent -> Write(since, hash) -> delta from since, or everything when since is unknown to us
 //	agent -> Ack(applied | refused path reason) -> node row, visible in the API
 package desired

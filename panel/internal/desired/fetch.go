@@ -1,37 +1,35 @@
 package desired
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
 	"culvert/shared/nodeapi"
 )
 
-// Fetch returns what brings a node from revision since, whose hash it states, to the newest one; nil when it has it. A
-// node that is ahead of us, or holds something else under the newest number, gets everything.
-func (s *Service) Fetch(ctx context.Context, node string, since int64, hash string) (*nodeapi.Update, error) {
+// Write writes what brings a node from revision since, whose hash it states, to the newest one: the JSON of a
+// nodeapi.Update. A node that is ahead of us, or holds something else under the newest number, gets everything. open is told
+// how many subscriber rows will come and says where to write; it is not called when the node has the newest. The rows go
+// through memory one by one, read from one snapshot, so that a slow node holds up no compiler.
+func (s *Service) Write(ctx context.Context, node string, since int64, hash string, open func(rows int) io.Writer) error {
 	if since == 0 {
 		select {
 		case s.full <- struct{}{}:
 			defer func() { <-s.full }()
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	var u *nodeapi.Update
-	var sections, rows [][]byte
-	var ids []string
-	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
-		u, sections, rows, ids = nil, nil, nil, nil
+	return s.db.InSnapshot(ctx, func(tx *pg.Tx) error {
 		head := &nodeapi.Update{Node: node, Capability: nodeapi.Capability}
 		var sectionsRev int64
 		var body []byte
-		// The share lock keeps compilers from moving rows under us; readers do not wait for each other.
-		found, err := tx.One(ctx, "SELECT revision, hash, sections_rev, sections FROM desired_state WHERE node_id = $1 FOR SHARE",
+		found, err := tx.One(ctx, "SELECT revision, hash, sections_rev, sections FROM desired_state WHERE node_id = $1",
 			[]any{node}, &head.Revision, &head.Hash, &sectionsRev, &body)
 		if err != nil || !found || head.Revision == 0 || (since == head.Revision && hash == head.Hash) {
 			return err
@@ -40,54 +38,87 @@ func (s *Service) Fetch(ctx context.Context, node string, since int64, hash stri
 			head.Base = since
 		}
 		if head.Base == 0 || sectionsRev > head.Base {
-			sections = [][]byte{bytes.Clone(body)}
-		}
-		u = head
-		return tx.Query(ctx, `SELECT subscriber_id, removed, row FROM desired_subscriber WHERE node_id = $1 AND revision > $2
-			AND ($2 > 0 OR NOT removed) ORDER BY subscriber_id`, []any{node, head.Base}, func(r pg.Row) error {
-			var sid string
-			var removed bool
-			var row []byte
-			if err := r.Scan(&sid, &removed, &row); err != nil {
+			if err := s.openSections(ctx, head, body); err != nil {
 				return err
 			}
-			if removed {
-				u.Removed = append(u.Removed, sid)
-				return nil
-			}
-			ids, rows = append(ids, sid), append(rows, bytes.Clone(row))
-			return nil
-		})
+		}
+		rows := 0
+		if _, err := tx.One(ctx, "SELECT count(*) FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND NOT removed",
+			[]any{node, head.Base}, &rows); err != nil {
+			return err
+		}
+		out := bufio.NewWriterSize(open(rows), writeBuffer)
+		if err := s.writeUpdate(ctx, tx, head, out); err != nil {
+			return fmt.Errorf("write state of %s: %w", node, err)
+		}
+		return out.Flush()
 	})
-	if err != nil || u == nil {
-		return nil, err
-	}
-	return u, s.unseal(ctx, u, sections, ids, rows)
 }
 
-func (s *Service) unseal(ctx context.Context, u *nodeapi.Update, sections [][]byte, ids []string, rows [][]byte) error {
-	for _, body := range sections {
-		clear, err := s.vault.Open(ctx, sealSections, u.Node, body)
-		if err != nil {
-			return err
-		}
-		var sec nodeapi.Sections
-		if err := json.Unmarshal(clear, &sec); err != nil {
-			return fmt.Errorf("sections of %s: %w", u.Node, err)
-		}
-		u.Settings, u.Ingresses, u.Certificates = &sec.Settings, &sec.Ingresses, &sec.Certificates
+const writeBuffer = 64 << 10
+
+func (s *Service) openSections(ctx context.Context, u *nodeapi.Update, sealed []byte) error {
+	clear, err := s.vault.Open(ctx, sealSections, u.Node, sealed)
+	if err != nil {
+		return err
 	}
-	u.Subscribers = make([]nodeapi.Subscriber, len(rows))
-	for i, row := range rows {
-		clear, err := s.vault.Open(ctx, sealRow, u.Node+"/"+ids[i], row)
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal(clear, &u.Subscribers[i]); err != nil {
-			return fmt.Errorf("row of %s: %w", ids[i], err)
-		}
+	var sec nodeapi.Sections
+	if err := json.Unmarshal(clear, &sec); err != nil {
+		return fmt.Errorf("sections of %s: %w", u.Node, err)
 	}
+	u.Settings, u.Ingresses, u.Certificates = &sec.Settings, &sec.Ingresses, &sec.Certificates
 	return nil
+}
+
+// writeUpdate writes head with the rows and tombstones that belong to it.
+func (s *Service) writeUpdate(ctx context.Context, tx *pg.Tx, head *nodeapi.Update, out *bufio.Writer) error {
+	b, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	_, _ = out.Write(b[:len(b)-1]) // a failed write shows at the next row's end, or at Flush
+	args := []any{head.Node, head.Base}
+	next := `,"subscribers":[`
+	err = tx.Query(ctx, "SELECT subscriber_id, row FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND NOT removed ORDER BY subscriber_id",
+		args, func(r pg.Row) error {
+			var sid string
+			var row []byte
+			if err := r.Scan(&sid, &row); err != nil {
+				return err
+			}
+			clear, err := s.vault.Open(ctx, sealRow, head.Node+"/"+sid, row)
+			if err != nil {
+				return err
+			}
+			_, _ = out.WriteString(next)
+			_, err = out.Write(clear)
+			next = ","
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	if next == "," {
+		_ = out.WriteByte(']')
+	}
+	next = `,"removed":[`
+	if head.Base > 0 {
+		err = tx.Query(ctx, "SELECT subscriber_id FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND removed ORDER BY subscriber_id",
+			args, func(r pg.Row) error {
+				var sid string
+				if err := r.Scan(&sid); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(out, "%s%q", next, sid)
+				next = ","
+				return err
+			})
+	}
+	if next == "," {
+		_ = out.WriteByte(']')
+	}
+	_, _ = out.WriteString("}\n")
+	return err
 }
 
 // loadIngresses returns a node's ingresses; a suspended node has none, so it drains.

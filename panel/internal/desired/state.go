@@ -40,6 +40,7 @@ type nodeState struct {
 	changed []nodeapi.Subscriber
 	sums    [][32]byte
 	removed []string
+	stored  bool // rows of the next revision are in the table already
 }
 
 // ensure makes an empty document for a node that is to have one, and takes away that of a node that is not. It is
@@ -154,17 +155,17 @@ func (st *nodeState) dropRest(held map[string]digest) {
 
 // publish stores the difference as the next revision and tells the gateways. No difference, no revision.
 func (s *Service) publish(ctx context.Context, tx *pg.Tx, st *nodeState) error {
-	if !st.sectionsNew && len(st.changed) == 0 && len(st.removed) == 0 {
+	if !st.sectionsNew && !st.stored && len(st.changed) == 0 && len(st.removed) == 0 {
 		return nil
+	}
+	if err := s.storeRows(ctx, tx, st); err != nil {
+		return err
 	}
 	st.revision++
 	if st.sectionsNew {
 		st.sectionsRev = st.revision
 	}
 	st.hash = nodeapi.HashState(st.sections, st.rows, st.mixed)
-	if err := s.storeRows(ctx, tx, st); err != nil {
-		return err
-	}
 	if st.sectionsNew {
 		body, err := json.Marshal(st.sections)
 		if err != nil {
@@ -185,6 +186,7 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, st *nodeState) error {
 	return tx.Notify(ctx, pg.ChannelRevision, fmt.Sprintf("%s %d", st.node, st.revision))
 }
 
+// storeRows stores what was noted so far under the next revision, and forgets it.
 func (s *Service) storeRows(ctx context.Context, tx *pg.Tx, st *nodeState) error {
 	ids, sums, bodies := make([]string, len(st.changed)), make([][]byte, len(st.changed)), make([][]byte, len(st.changed))
 	for i := range st.changed {
@@ -199,16 +201,17 @@ func (s *Service) storeRows(ctx context.Context, tx *pg.Tx, st *nodeState) error
 		if _, err := tx.Exec(ctx, `INSERT INTO desired_subscriber (node_id, subscriber_id, revision, removed, digest, row)
 			SELECT $1, u.id, $2, false, u.sum, u.body FROM unnest($3::text[], $4::bytea[], $5::bytea[]) AS u (id, sum, body)
 			ON CONFLICT (node_id, subscriber_id) DO UPDATE SET revision = EXCLUDED.revision, removed = false,
-			digest = EXCLUDED.digest, row = EXCLUDED.row`, st.node, st.revision, ids, sums, bodies); err != nil {
+			digest = EXCLUDED.digest, row = EXCLUDED.row`, st.node, st.revision+1, ids, sums, bodies); err != nil {
 			return err
 		}
+		st.changed, st.sums, st.stored = st.changed[:0], st.sums[:0], true
 	}
 	if len(st.removed) == 0 {
 		return nil
 	}
 	// The row leaves the database with the subscriber: a tombstone holds no credential.
 	_, err := tx.Exec(ctx, `UPDATE desired_subscriber SET revision = $2, removed = true, digest = '', row = ''
-		WHERE node_id = $1 AND subscriber_id = ANY($3)`, st.node, st.revision, st.removed)
+		WHERE node_id = $1 AND subscriber_id = ANY($3)`, st.node, st.revision+1, st.removed)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -214,28 +215,29 @@ func (g nodeAPI) state(w http.ResponseWriter, r *http.Request, l *link) error {
 	if err != nil || since < 0 {
 		return errs.Bad("since", "must be a revision")
 	}
-	u, err := g.c.States.Fetch(r.Context(), l.node, since, r.URL.Query().Get("hash"))
-	if err != nil {
-		return err
-	}
-	if u == nil {
+	var z *gzip.Writer
+	opened := false
+	err = g.c.States.Write(r.Context(), l.node, since, r.URL.Query().Get("hash"), func(rows int) io.Writer {
+		opened = true
+		limit(w, stateLimit)
+		w.Header().Set("Content-Type", "application/json")
+		if rows < gzipFrom || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			return w
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z, _ = gzip.NewWriterLevel(w, gzip.BestSpeed) // a level that exists
+		return z
+	})
+	switch {
+	case !opened && err == nil:
 		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	limit(w, stateLimit)
-	if len(u.Subscribers) < gzipFrom || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		return answer(w, u)
-	}
-	w.Header().Set("Content-Encoding", "gzip")
-	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if json.NewEncoder(z).Encode(u) == nil {
+	case opened && err != nil:
+		g.log.WarnContext(r.Context(), "state not written to its end", logging.KeyNode, l.node, "error", err)
+		panic(http.ErrAbortHandler) // half a document must not look like a whole one
+	case z != nil:
 		_ = z.Close() // the client is gone when this fails
 	}
-	return nil
+	return err
 }
 
 func (g nodeAPI) ack(w http.ResponseWriter, r *http.Request, l *link) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,8 +25,9 @@ import (
 
 // States are the documents that nodes are to hold.
 type States interface {
-	// Fetch returns what brings the node from revision since, of that hash, to the newest; nil when there is nothing newer.
-	Fetch(ctx context.Context, node string, since int64, hash string) (*nodeapi.Update, error)
+	// Write writes what brings the node from revision since, of that hash, to the newest, as the JSON of a nodeapi.Update.
+	// open is told how many subscriber rows will come and says where to write; it is not called when there is nothing newer.
+	Write(ctx context.Context, node string, since int64, hash string, open func(rows int) io.Writer) error
 	Wanted(ctx context.Context, node string) (int64, error)
 	Ack(ctx context.Context, node string, a nodeapi.Ack) error
 }

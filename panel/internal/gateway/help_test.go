@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"math/big"
@@ -43,13 +44,13 @@ type panel struct {
 	block   chan struct{} // Ingest waits for it when set
 }
 
-func (p *panel) Fetch(_ context.Context, _ string, since int64, _ string) (*nodeapi.Update, error) {
+func (p *panel) Write(_ context.Context, _ string, since int64, _ string, open func(int) io.Writer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.update == nil || since >= p.update.Revision {
-		return nil, nil //nolint:nilnil // nothing newer
+		return nil
 	}
-	return p.update, nil
+	return json.NewEncoder(open(len(p.update.Subscribers))).Encode(p.update)
 }
 
 func (p *panel) Wanted(context.Context, string) (int64, error) {

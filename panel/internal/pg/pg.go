@@ -138,6 +138,12 @@ func (d *DB) InTenant(ctx context.Context, tenant string, fn func(*Tx) error) er
 // InTenant.
 func (d *DB) InSystem(ctx context.Context, fn func(*Tx) error) error { return d.system.in(ctx, fn) }
 
+// InSnapshot runs fn as the installation, read-only, on one snapshot of the database: every query sees the same instant, and
+// nobody waits for it.
+func (d *DB) InSnapshot(ctx context.Context, fn func(*Tx) error) error {
+	return d.system.once(ctx, fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+}
+
 // maxTries bounds repeats of a transaction that lost a deadlock or a serialisation race.
 const maxTries = 4
 
@@ -150,12 +156,12 @@ func (s *side) in(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-func (s *side) once(ctx context.Context, fn func(*Tx) error) error {
+func (s *side) once(ctx context.Context, fn func(*Tx) error, opts ...*sql.TxOptions) error {
 	var inner error
 	err := s.orm.WithContext(ctx).Transaction(func(g *gorm.DB) error {
 		inner = fn(&Tx{Now: time.Now().UTC().Truncate(time.Microsecond), orm: g})
 		return inner
-	})
+	}, opts...)
 	if inner != nil {
 		return inner
 	}
