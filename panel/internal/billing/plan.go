@@ -66,7 +66,8 @@ func (g *Grants) Check(f *errs.Faults) {
 	f.Check(slices.Contains([]string{ResetNever, ResetDaily, ResetWeekly, ResetMonthly, ResetAnniversary}, g.Reset),
 		"reset", "must be never, daily, weekly, monthly or anniversary")
 	f.Check(g.Devices >= 0 && g.Devices <= 10000, "devices", "must be between 0 (no limit) and 10000")
-	f.Check(g.SpeedUp >= 0 && g.SpeedDown >= 0, "speed", "must be 0 (no limit) or bits per second")
+	f.Check(g.SpeedUp >= 0, "speed_up", "must be 0 (no limit) or bits per second")
+	f.Check(g.SpeedDown >= 0, "speed_down", "must be 0 (no limit) or bits per second")
 	for _, p := range g.Protocols {
 		if _, ok := protocol.Lookup(p); !ok {
 			f.Add("protocols", "%q is not a protocol we serve", p)

@@ -323,8 +323,11 @@ func (g quotaCommands) devices(ctx context.Context, c *registry.Call) error {
 
 func (g quotaCommands) speed(ctx context.Context, c *registry.Call) error {
 	down, up := c.Num("DOWN"), c.Num("UP")
-	if down > maxMbit || up > maxMbit {
-		return errs.Bad("speed", "must be at most %d Mbit/s", maxMbit)
+	var f errs.Faults
+	f.Check(down <= maxMbit, "DOWN", "must be at most %d Mbit/s", maxMbit)
+	f.Check(up <= maxMbit, "UP", "must be at most %d Mbit/s", maxMbit)
+	if err := f.Err(); err != nil {
+		return err
 	}
 	return g.update(ctx, c, subscriber.Patch{Edit: func(x *billing.Grants) {
 		x.SpeedDown, x.SpeedUp = unit.BitRate(down)*unit.Mbit, unit.BitRate(up)*unit.Mbit
