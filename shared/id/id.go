@@ -23,6 +23,7 @@ const (
 	Session    Kind = "ses"
 	Plan       Kind = "pln"
 	Subscriber Kind = "sub"
+	Device     Kind = "dev"
 	Node       Kind = "nod"
 	NodeGroup  Kind = "ngr"
 	Ingress    Kind = "ing"

@@ -37,6 +37,8 @@ func samples() map[string]any {
 		PasswordID: bytesOf(32, 3),
 		Secrets:    []nodeapi.Secret{{Family: "hysteria2", SHA256: bytesOf(32, 4)}, {Family: "shadowsocks", Clear: "c2VjcmV0"}},
 	}
+	peer := nodeapi.Peer{Device: "dev_06h01d0000000000000000000g", PublicKey: bytesOf(32, 8), PresharedKey: bytesOf(32, 9), Number: 2, Ingress: ing}
+	withPeer := nodeapi.Subscriber{ID: sub, Name: "ann", Enabled: true, Protocols: []string{"wireguard"}, Generation: 5, Peers: []nodeapi.Peer{peer}}
 	enabled := nodeapi.Subscriber{ID: sub, Name: "ann", Enabled: true, Protocols: []string{}, Generation: 5}
 	settings := nodeapi.Settings{
 		ReportIntervalMS: 5000, HeartbeatIntervalMS: 5000, PollIntervalMS: 200, CompareIntervalMS: 60000, PasswordSalt: bytesOf(32, 5),
@@ -61,8 +63,13 @@ func samples() map[string]any {
 			Node: node, Revision: 12, Hash: "ab", Capability: 1, Settings: &settings, Ingresses: &ingresses, Certificates: &certs, Subscribers: []nodeapi.Subscriber{row},
 		},
 		"update_delta": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 1, Subscribers: []nodeapi.Subscriber{enabled}, Removed: []string{sub}},
-		"ack_applied":  &nodeapi.Ack{Revision: 12, Hash: "ab", Applied: true},
-		"ack_refused":  &nodeapi.Ack{Revision: 12, Hash: "ab", Path: "ingresses[0].listen", Reason: "port 443 is taken"},
+		"update_peers": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 2, Subscribers: []nodeapi.Subscriber{withPeer}},
+		"report_device": &nodeapi.Report{
+			Epoch: 7, Seq: 2, From: 1795305600000, To: 1795305605000, Usage: []nodeapi.Usage{},
+			Sessions: []nodeapi.SessionRecord{{ID: session, Subscriber: sub, Ingress: ing, Kind: "wireguard", Source: "203.0.113.7", Device: peer.Device, Opened: 1795305600000}},
+		},
+		"ack_applied": &nodeapi.Ack{Revision: 12, Hash: "ab", Applied: true},
+		"ack_refused": &nodeapi.Ack{Revision: 12, Hash: "ab", Path: "ingresses[0].listen", Reason: "port 443 is taken"},
 		"report": &nodeapi.Report{
 			Epoch: 7, Seq: 1, From: 1795305600000, To: 1795305605000, Unclean: true,
 			Usage: []nodeapi.Usage{{Subscriber: sub, Ingress: ing, Exit: "direct", Period: 3, Up: 10, Down: 20}},

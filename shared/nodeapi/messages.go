@@ -98,8 +98,9 @@ type SessionRecord struct {
 	Subscriber string     `json:"subscriber"`
 	Ingress    string     `json:"ingress"`
 	Kind       string     `json:"kind"`
-	Source     string     `json:"source"` // address, without the port
-	Opened     int64      `json:"opened"` // Unix milliseconds
+	Source     string     `json:"source"`           // address, without the port
+	Device     string     `json:"device,omitempty"` // id, where the protocol knows the device (WireGuard)
+	Opened     int64      `json:"opened"`           // Unix milliseconds
 	Closed     int64      `json:"closed,omitempty"`
 	Cause      string     `json:"cause,omitempty"` // why it closed: ended, kicked, suspended, expired, limited, revoked, drained
 	Up         unit.Bytes `json:"up"`

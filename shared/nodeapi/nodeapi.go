@@ -14,7 +14,8 @@ import (
 // Capability is the version of this language that this build speaks. One dated line a change:
 //
 //	1  2026-11-22  first: desired state with subscriber deltas, reports, allowances, signed jobs
-const Capability = 1
+//	2  2026-11-22  peers of subscribers (WireGuard); secrets in clear where a protocol needs them (Shadowsocks); device of a session
+const Capability = 2
 
 // ALPN protocol names of the gateway's single port.
 const (

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -75,6 +76,17 @@ type Subscriber struct {
 	Password   *Verifier `json:"password,omitempty"`    // for protocols with a user name
 	PasswordID []byte    `json:"password_id,omitempty"` // PBKDF2(password, Settings.PasswordSalt); set only when the password alone may open Hysteria
 	Secrets    []Secret  `json:"secrets,omitempty"`
+	Peers      []Peer    `json:"peers,omitempty"` // only for nodes that serve a kind with peers, only devices that may connect
+}
+
+// Peer is a device of a subscriber that proves itself by a key (WireGuard). Its inner addresses follow from Number: the
+// address of that number in each of an ingress's pools, so that a device has one place everywhere and no two share one.
+type Peer struct {
+	Device       string `json:"device"`                  // id
+	PublicKey    []byte `json:"public_key"`              // Curve25519, 32 bytes
+	PresharedKey []byte `json:"preshared_key,omitempty"` // 32 bytes, or none
+	Number       int64  `json:"number"`                  // from 2; unique in the installation
+	Ingress      string `json:"ingress,omitempty"`       // the only ingress it may use; empty: any
 }
 
 // Login is the network access identifier that the subscriber types: name@realm (RFC 7542), or the bare name.
@@ -258,8 +270,26 @@ func (s *Subscriber) validate(at string) error {
 			return Fault(fmt.Sprintf("%s.secrets[%d]", at, i), "must have a family and either a SHA-256 of 32 bytes or a clear secret")
 		}
 	}
+	for i, p := range s.Peers {
+		if err := p.validate(); err != nil {
+			return Fault(fmt.Sprintf("%s.peers[%d]", at, i), "%v", err)
+		}
+	}
 	if slices.Contains(s.Protocols, "") {
 		return Fault(at+".protocols", "must not hold an empty name")
+	}
+	return nil
+}
+
+func (p *Peer) validate() error {
+	if err := id.Check(id.Device, p.Device); err != nil {
+		return fmt.Errorf("device %w", err)
+	}
+	if len(p.PublicKey) != 32 || (len(p.PresharedKey) != 0 && len(p.PresharedKey) != 32) {
+		return errors.New("must have a public key of 32 bytes, and a preshared key of 32 bytes or none")
+	}
+	if p.Number < 2 || p.Number > 1<<32 {
+		return errors.New("must have a number from 2")
 	}
 	return nil
 }

@@ -24,19 +24,25 @@ type Kind struct {
 	Network string // what it binds: TCP, UDP or Both
 	// Family names the generated secret that opens this kind; empty where a name and a password do.
 	Family string
+	// Clear tells that nodes need the generated secret itself: the protocol proves it by a key made from it.
+	Clear bool
+	// Peers tells that subscribers' devices open this kind, each by its own key.
+	Peers bool
 	// NeedsCertificate tells whether an ingress with these options must name a certificate. opts is normalized.
 	NeedsCertificate func(opts json.RawMessage) bool
 	// Normalize decodes options strictly, fills the defaults and checks every rule. Faults are *nodeapi.FieldError with
 	// a path relative to the options. Normalizing twice changes nothing.
 	Normalize func(opts json.RawMessage) (json.RawMessage, error)
+	// Options is the zero value of what Normalize decodes: documentation is made from its type.
+	Options any
 }
 
 // Kinds returns all kinds, one line each.
 func Kinds() []Kind {
 	return []Kind{
-		{hysteria.Name, UDP, hysteria.Name, hysteria.NeedsCertificate, hysteria.Normalize},
-		{httpproxy.Name, TCP, "", httpproxy.NeedsCertificate, httpproxy.Normalize},
-		{"socks5", TCP, "", socks.NeedsCertificate, socks.Normalize},
+		{Name: hysteria.Name, Network: UDP, Family: hysteria.Name, NeedsCertificate: hysteria.NeedsCertificate, Normalize: hysteria.Normalize, Options: hysteria.Options{}},
+		{Name: httpproxy.Name, Network: TCP, NeedsCertificate: httpproxy.NeedsCertificate, Normalize: httpproxy.Normalize, Options: httpproxy.Options{}},
+		{Name: socks.Name, Network: TCP, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}
 }
 

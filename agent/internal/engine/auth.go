@@ -13,6 +13,7 @@ import (
 	"culvert/agent/internal/meter"
 	"culvert/agent/internal/session"
 	"culvert/shared/nodeapi"
+	"culvert/shared/protocol"
 )
 
 // host is the engine as one service sees it: whatever a protocol says, its sessions and flows are its own ingress's.
@@ -28,9 +29,7 @@ var _ ingress.Host = (*host)(nil)
 func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from netip.AddrPort) (ingress.Session, error) {
 	e := h.Engine
 	kind := e.kinds[h.service.spec.Kind]
-	row, err := e.ring.Verify(ctx, keyring.Query{
-		Login: c.Name, Password: c.Password, Secret: c.Secret, Family: kind.Family, From: from.Addr(),
-	})
+	row, err := h.identify(ctx, kind, c, from)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +49,7 @@ func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from neti
 	acc := e.meter.Account(now)
 	s, err := e.sessions.Open(session.Open{
 		Principal: flow.Principal{Class: flow.Subscriber, ID: now.ID, Generation: now.Generation},
-		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Expires: now.Expires,
+		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Device: c.Proven.Device, Expires: now.Expires,
 		Service: h.service.serial, Holder: acc,
 	})
 	if err != nil {
@@ -58,6 +57,20 @@ func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from neti
 		return nil, err
 	}
 	return s, nil
+}
+
+// identify finds whom c names; whether they may connect is decided afterwards.
+func (h *host) identify(ctx context.Context, kind protocol.Kind, c ingress.Credential, from netip.AddrPort) (*nodeapi.Subscriber, error) {
+	if p := c.Proven; p.Subscriber != "" {
+		row := h.ring.Find(p.Subscriber)
+		if row == nil || row.Generation != p.Generation {
+			return nil, flow.ErrCredential
+		}
+		return row, nil
+	}
+	return h.ring.Verify(ctx, keyring.Query{
+		Login: c.Name, Password: c.Password, Secret: c.Secret, Family: kind.Family, From: from.Addr(),
+	})
 }
 
 func expired(row *nodeapi.Subscriber, now time.Time) bool {

@@ -37,6 +37,16 @@ type Credential struct {
 	Name     string // login, name@realm
 	Password string
 	Secret   string
+	// Proven is set, instead of name, password and secret, by a protocol that proved the client by a key which KeysChanged
+	// gave it.
+	Proven Proof
+}
+
+// Proof names whose key a client proved to hold.
+type Proof struct {
+	Subscriber string
+	Generation int64  // of the row that held the key; another one by now refuses the sign-in
+	Device     string // whose key it was, where devices have keys of their own
 }
 
 // Host is the engine as an ingress sees it. All methods are safe for concurrent use.

@@ -39,6 +39,7 @@ type Session struct {
 	ingress   string
 	kind      string
 	source    netip.Addr
+	device    string
 	service   int64
 	holder    Holder
 	opened    time.Time
@@ -159,7 +160,7 @@ func (s *Session) finish() {
 func (s *Session) record() nodeapi.SessionRecord {
 	return nodeapi.SessionRecord{
 		ID: s.principal.Session, Subscriber: s.principal.ID, Ingress: s.ingress, Kind: s.kind,
-		Source: s.source.String(), Opened: s.opened.UnixMilli(),
+		Source: s.source.String(), Device: s.device, Opened: s.opened.UnixMilli(),
 		Up: unit.Bytes(s.up.Load()), Down: unit.Bytes(s.down.Load()),
 	}
 }
@@ -176,7 +177,8 @@ type Open struct {
 	Ingress   string
 	Kind      string
 	Source    netip.Addr
-	Expires   int64 // Unix seconds; 0 = never
+	Device    string // id, where the protocol knows it
+	Expires   int64  // Unix seconds; 0 = never
 	Service   int64
 	Holder    Holder // released when the session ends; not when Open fails
 }
@@ -187,7 +189,7 @@ func (t *Table) Open(o Open) (*Session, error) {
 	now := time.Now()
 	o.Principal.Session = id.New(id.Session)
 	s := &Session{
-		principal: o.Principal, ingress: o.Ingress, kind: o.Kind, source: o.Source.Unmap(), opened: now,
+		principal: o.Principal, ingress: o.Ingress, kind: o.Kind, source: o.Source.Unmap(), device: o.Device, opened: now,
 		table: t, done: make(chan struct{}), service: o.Service, holder: o.Holder,
 	}
 	t.mu.Lock()
