@@ -86,9 +86,9 @@ func TestSingBox(t *testing.T) {
 			u := ingresstest.NewUser("ann")
 			w := s.world(t, u)
 			proxy := foreigntest.SingBox(t, s.outbound(w.Server, u))
-			moved := bulk(t, proxy, echo(t))
+			moved := bulk(t, proxy, ingresstest.Echo(t))
 			if s.udp {
-				moved += datagrams(t, proxy, udpEcho(t))
+				moved += datagrams(t, proxy, ingresstest.EchoUDP(t))
 			}
 			w.Expect(u, moved, moved)
 		})

@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"culvert/agent/foreigntest"
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 // counted is an HTTP server that counts bytes as they pass its sockets.
@@ -196,7 +196,7 @@ func again(t *testing.T, proxy, target string) {
 // source sends without end.
 func source(t *testing.T) string {
 	b := make([]byte, 64<<10)
-	return serve(t, func(c net.Conn) {
+	return ingresstest.Serve(t, func(c *net.TCPConn) {
 		tick := time.NewTicker(5 * time.Millisecond) // some 12 MB/s: many run at once here
 		defer tick.Stop()
 		for ; ; <-tick.C {
@@ -205,52 +205,4 @@ func source(t *testing.T) string {
 			}
 		}
 	})
-}
-
-func echo(t *testing.T) string {
-	return serve(t, func(c net.Conn) { _, _ = io.Copy(c, c) })
-}
-
-func serve(t *testing.T, f func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				f(c)
-			})
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return l.Addr().String()
-}
-
-func udpEcho(t *testing.T) string {
-	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		b := make([]byte, 64<<10)
-		for {
-			n, from, err := c.ReadFromUDPAddrPort(b)
-			if err != nil {
-				return
-			}
-			_, _ = c.WriteToUDPAddrPort(b[:n], from)
-		}
-	})
-	t.Cleanup(func() { c.Close(); wg.Wait() })
-	return c.LocalAddr().String()
 }

@@ -6,9 +6,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 const soon = 5 * time.Second // far more than anything here takes
@@ -79,40 +80,11 @@ func within[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// echo answers every connection with what it sends, and passes the end of the stream on.
-func echo(t testing.TB) string {
-	t.Helper()
-	return serveTCP(t, func(c net.Conn) { _, _ = io.Copy(c, c) })
-}
-
-func serveTCP(t testing.TB, f func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				f(c)
-			})
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return l.Addr().String()
-}
-
 // origin is a server that answers with script and hands over the bytes of each request's header.
 func rawOrigin(t testing.TB, script string) (addr string, requests <-chan string) {
 	t.Helper()
 	ch := make(chan string, 16)
-	return serveTCP(t, func(c net.Conn) {
+	return ingresstest.Serve(t, func(c *net.TCPConn) {
 		r := bufio.NewReader(c)
 		var head strings.Builder
 		for {

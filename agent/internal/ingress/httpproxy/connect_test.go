@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"culvert/agent/internal/flow"
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 func TestConnect(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{}`), echo(t)
+	r, target := newRig(t, `{}`), ingresstest.Echo(t)
 	c := r.dial(t)
 	// The first bytes of the tunnel come with the request: they are not lost.
 	c.send(t, "CONNECT "+target+" HTTP/1.1\r\nHost: "+target+"\r\n"+ann+"\r\nearly")
@@ -30,24 +31,24 @@ func TestConnect(t *testing.T) {
 	if all, err := io.ReadAll(c.r); err != nil || string(all) != "early late" {
 		t.Errorf("tunnel carried %q, %v", all, err)
 	}
-	s := r.host.opened()
+	s := r.host.Sessions()
 	if len(s) != 1 {
 		t.Fatalf("%d sessions", len(s))
 	}
-	within(t, "end of the session", s[0].ended)
-	f := r.host.dialled()[0]
+	within(t, "end of the session", s[0].Ended)
+	f := r.host.Flows()[0]
 	if f.Principal.ID != "ann" || f.Ingress != "ing_test" || f.Network != flow.TCP || f.Dest.String() != target ||
 		f.Source.Addr() != netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("flow is %+v", f)
 	}
-	if up, down := r.host.up.Load(), r.host.down.Load(); up != 10 || down != 10 {
+	if up, down := r.host.Up.Load(), r.host.Down.Load(); up != 10 || down != 10 {
 		t.Errorf("counted %d up, %d down", up, down)
 	}
 }
 
 func TestConnectFromHTTP10(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{}`), echo(t)
+	r, target := newRig(t, `{}`), ingresstest.Echo(t)
 	c := r.dial(t)
 	c.send(t, "CONNECT "+target+" HTTP/1.0\r\n"+ann+"\r\n")
 	if resp, _ := c.answer(t, http.MethodConnect); resp.StatusCode != http.StatusOK {
@@ -96,7 +97,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, `{"realm":"acme"}`)
-			r.host.set(c.deny, c.refuse)
+			r.host.Fail(c.deny, c.refuse)
 			conn := r.dial(t)
 			conn.send(t, c.request+"\r\n")
 			resp, _ := conn.answer(t, http.MethodGet)
@@ -129,7 +130,7 @@ func TestCutEndsIdleConnection(t *testing.T) {
 	victim.answer(t, http.MethodGet)
 	other.send(t, get)
 	other.answer(t, http.MethodGet)
-	r.host.opened()[0].cut()
+	r.host.Sessions()[0].Cut()
 	victim.ended(t)
 	other.send(t, get)
 	if resp, _ := other.answer(t, http.MethodGet); resp.StatusCode != http.StatusOK {
@@ -139,19 +140,19 @@ func TestCutEndsIdleConnection(t *testing.T) {
 
 func TestCutEndsTunnel(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{}`), echo(t)
+	r, target := newRig(t, `{}`), ingresstest.Echo(t)
 	c := r.dial(t)
 	c.send(t, "CONNECT "+target+" HTTP/1.1\r\n"+ann+"\r\n")
 	c.answer(t, http.MethodConnect)
-	s := r.host.opened()[0]
-	s.cut()
+	s := r.host.Sessions()[0]
+	s.Cut()
 	c.ended(t)
-	within(t, "end of the session", s.ended)
+	within(t, "end of the session", s.Ended)
 }
 
 func TestLeavingEndsTheSession(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{}`), echo(t)
+	r, target := newRig(t, `{}`), ingresstest.Echo(t)
 	addr, _ := rawOrigin(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	for name, request := range map[string]string{
 		"idle":   "GET http://" + addr + "/ HTTP/1.1\r\nHost: x\r\n" + ann + "\r\n",
@@ -161,14 +162,14 @@ func TestLeavingEndsTheSession(t *testing.T) {
 		c.send(t, request)
 		c.answer(t, request[:min(7, len(request))])
 		c.Close()
-		s := r.host.opened()
-		within(t, "end of the "+name+" session", s[len(s)-1].ended)
+		s := r.host.Sessions()
+		within(t, "end of the "+name+" session", s[len(s)-1].Ended)
 	}
 }
 
 func TestCloseDrains(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{}`), echo(t)
+	r, target := newRig(t, `{}`), ingresstest.Echo(t)
 	c := r.dial(t)
 	c.send(t, "CONNECT "+target+" HTTP/1.1\r\n"+ann+"\r\n")
 	c.answer(t, http.MethodConnect)
@@ -196,7 +197,7 @@ func TestCloseDrains(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	r, target := newRig(t, `{"tls":true}`), echo(t)
+	r, target := newRig(t, `{"tls":true}`), ingresstest.Echo(t)
 	c := r.dialTLS(t)
 	c.send(t, "CONNECT "+target+" HTTP/1.1\r\n"+ann+"\r\nearly")
 	if resp, _ := c.answer(t, http.MethodConnect); resp.StatusCode != http.StatusOK {

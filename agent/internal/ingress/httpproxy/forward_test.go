@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 func longHeader() string { return strings.Repeat("a", 64<<10) }
@@ -50,10 +52,10 @@ func TestForwardedRequest(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("origin got (-want +got):\n%s", d)
 	}
-	if up := r.host.up.Load(); up != int64(len(got)) {
+	if up := r.host.Up.Load(); up != int64(len(got)) {
 		t.Errorf("counted %d bytes up, origin got %d", up, len(got))
 	}
-	if down := r.host.down.Load(); down != int64(len("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")) {
+	if down := r.host.Down.Load(); down != int64(len("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")) {
 		t.Errorf("counted %d bytes down", down)
 	}
 }
@@ -85,20 +87,20 @@ func TestCredentialsMayChange(t *testing.T) {
 		}
 	}
 	var who []string
-	for _, f := range r.host.dialled() {
+	for _, f := range r.host.Flows() {
 		who = append(who, f.Principal.ID)
 	}
 	if d := cmp.Diff([]string{"ann", "ann", "bob", "ann"}, who); d != "" {
 		t.Errorf("flows belong to (-want +got):\n%s", d)
 	}
-	s := r.host.opened()
+	s := r.host.Sessions()
 	if len(s) != 3 {
 		t.Fatalf("%d sessions, want 3", len(s))
 	}
-	within(t, "end of ann's first session", s[0].ended)
-	within(t, "end of bob's session", s[1].ended)
+	within(t, "end of ann's first session", s[0].Ended)
+	within(t, "end of bob's session", s[1].Ended)
 	select {
-	case <-s[2].ended:
+	case <-s[2].Ended:
 		t.Error("the session in use was ended")
 	default:
 	}
@@ -173,7 +175,7 @@ func TestHTTP10Client(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	addr := serveTCP(t, func(c net.Conn) {
+	addr := ingresstest.Serve(t, func(c *net.TCPConn) {
 		br := bufio.NewReader(c)
 		req, err := http.ReadRequest(br)
 		if err != nil || req.Header.Get("Upgrade") != "websocket" {
@@ -193,10 +195,10 @@ func TestUpgrade(t *testing.T) {
 	if _, err := io.ReadFull(c.r, b); err != nil || string(b) != "hello world" {
 		t.Fatalf("read %q, %v", b, err)
 	}
-	s := r.host.opened()[0]
-	s.cut()
+	s := r.host.Sessions()[0]
+	s.Cut()
 	c.ended(t)
-	within(t, "end of the session", s.ended)
+	within(t, "end of the session", s.Ended)
 }
 
 // TestBrokenAnswer: a client must be able to tell half an answer from a whole one.

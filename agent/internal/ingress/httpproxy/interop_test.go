@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"culvert/agent/foreigntest"
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 // site answers with what it was asked.
@@ -95,7 +96,7 @@ func TestSingBox(t *testing.T) {
 				outbound["tls"] = map[string]any{"enabled": true, "server_name": "node.test", "certificate_path": r.certFile(t)}
 			}
 			proxy := foreigntest.SingBox(t, outbound)
-			conn, err := foreigntest.DialSOCKS(proxy, echo(t))
+			conn, err := foreigntest.DialSOCKS(proxy, ingresstest.Echo(t))
 			if err != nil {
 				t.Fatal(err)
 			}

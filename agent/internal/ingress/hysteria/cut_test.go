@@ -10,6 +10,8 @@ import (
 
 	hyclient "github.com/apernet/hysteria/core/v2/client"
 	coreerrs "github.com/apernet/hysteria/core/v2/errors"
+
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 const soon = 5 * time.Second // far more than anything here takes
@@ -62,19 +64,17 @@ func readEnd(conn net.Conn) <-chan error {
 func TestCutEndsOneConnectionWithOpenFlows(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	target := echoTCP(t)
+	target := ingresstest.Echo(t)
 	victim, other := r.connect(t, "user-a"), r.connect(t, "user-a") // one subscriber, two devices
-	r.host.mu.Lock()
-	session := r.host.sessions[0]
-	r.host.mu.Unlock()
+	session := r.host.Sessions()[0]
 	flowA, flowB := roundTrip(t, victim, target), roundTrip(t, other, target)
 
 	end := readEnd(flowA)
-	session.cut()
+	session.Cut()
 	if err := within(t, "end of the cut flow", end); err == nil {
 		t.Error("a cut flow ended as if the target had closed it")
 	}
-	within(t, "end of the session", session.ended)
+	within(t, "end of the session", session.Ended)
 	if _, err := victim.TCP(target); !errors.As(err, new(coreerrs.ClosedError)) {
 		t.Errorf("a new flow of the cut client failed with %v, want a closed connection", err)
 	}
@@ -85,7 +85,7 @@ func TestCutEndsOneConnectionWithOpenFlows(t *testing.T) {
 func TestCutEndsAssociations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	target := echoUDP(t)
+	target := ingresstest.EchoUDP(t)
 	c := r.connect(t, "user-a")
 	u, err := c.UDP()
 	if err != nil {
@@ -97,13 +97,13 @@ func TestCutEndsAssociations(t *testing.T) {
 	if _, _, err := u.Receive(); err != nil {
 		t.Fatal(err)
 	}
-	r.host.session(t, "user-a").cut()
+	r.host.Session(t, "user-a").Cut()
 	ended := make(chan error, 1)
 	go func() { _, _, err := u.Receive(); ended <- err }()
 	if err := within(t, "end of the association", ended); err == nil {
 		t.Error("the association delivered something after the cut")
 	}
-	within(t, "end of the session", r.host.session(t, "user-a").ended)
+	within(t, "end of the session", r.host.Session(t, "user-a").Ended)
 }
 
 // TestCutIdleClient: nothing of an idle client can be answered with "disconnect", so its address goes silent. What it
@@ -111,12 +111,12 @@ func TestCutEndsAssociations(t *testing.T) {
 func TestCutIdleClient(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	target := echoTCP(t)
+	target := ingresstest.Echo(t)
 	other := r.connect(t, "user-b")
 	var source net.PacketConn
 	idle := r.connect(t, "user-a", func(c *hyclient.Config) { c.ConnFactory = keepConn{&source} })
-	s := r.host.session(t, "user-a")
-	s.cut()
+	s := r.host.Session(t, "user-a")
+	s.Cut()
 	waitFor(t, func() bool { return r.in.cut.size.Load() == 1 })
 
 	flow := roundTrip(t, other, target)
@@ -125,7 +125,7 @@ func TestCutIdleClient(t *testing.T) {
 	if err := within(t, "end of the cut connection", failed); !errors.As(err, new(coreerrs.ClosedError)) {
 		t.Errorf("the request of the cut client failed with %v, want a closed connection", err)
 	}
-	within(t, "end of the session", s.ended)
+	within(t, "end of the session", s.Ended)
 	if n := r.in.cut.size.Load(); n != 0 {
 		t.Errorf("%d addresses stay cut after their connection has gone", n)
 	}
@@ -162,10 +162,10 @@ func TestDisconnectEndsTheSession(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
 	c := r.connect(t, "user-a")
-	roundTrip(t, c, echoTCP(t))
+	roundTrip(t, c, ingresstest.Echo(t))
 	c.Close()
-	within(t, "end of the session", r.host.session(t, "user-a").ended)
-	if r.in.clients.get(r.host.session(t, "user-a").p.Session) != nil {
+	within(t, "end of the session", r.host.Session(t, "user-a").Ended)
+	if r.in.clients.get(r.host.Session(t, "user-a").P.Session) != nil {
 		t.Error("the client is still listed")
 	}
 }
@@ -174,14 +174,14 @@ func TestCloseTellsClientsWithFlows(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
 	c := r.connect(t, "user-a")
-	end := readEnd(roundTrip(t, c, echoTCP(t)))
+	end := readEnd(roundTrip(t, c, ingresstest.Echo(t)))
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	if err := r.in.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
 	within(t, "end of the flow", end)
-	within(t, "end of the session", r.host.session(t, "user-a").ended)
+	within(t, "end of the session", r.host.Session(t, "user-a").Ended)
 	if err := r.in.Close(ctx); err != nil {
 		t.Errorf("second close: %v", err)
 	}
@@ -192,7 +192,7 @@ func TestCloseTellsClientsWithFlows(t *testing.T) {
 func TestRestartWithTheStoredKey(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	target := echoTCP(t)
+	target := ingresstest.Echo(t)
 	c := r.connect(t, "user-a")
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()

@@ -14,6 +14,7 @@ import (
 
 	"culvert/agent/internal/flow"
 	"culvert/agent/internal/ingress"
+	"culvert/agent/internal/ingress/ingresstest"
 	"culvert/shared/nodeapi"
 )
 
@@ -31,14 +32,12 @@ func TestSignIn(t *testing.T) {
 func TestFlowCarriesSourceAndDestination(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	r.host.deny(flow.ErrBlocked)
+	r.host.Fail(nil, flow.ErrBlocked)
 	c := r.connect(t, "user-a")
 	if _, err := c.TCP("Example.com:443"); err == nil {
 		t.Fatal("a refused dial succeeded")
 	}
-	r.host.mu.Lock()
-	defer r.host.mu.Unlock()
-	f := r.host.flows[0]
+	f := r.host.Flows()[0]
 	if f.Dest != (flow.Dest{Domain: "Example.com", Port: 443}) || f.Network != flow.TCP || f.Ingress != "ing_test" ||
 		f.Source.Addr() != netip.MustParseAddr("127.0.0.1") || f.Principal.ID != "user-a" {
 		t.Errorf("flow is %+v", f)
@@ -65,7 +64,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, `{}`)
-			r.host.deny(c.refuse)
+			r.host.Fail(nil, c.refuse)
 			_, err := r.connect(t, "user-a").TCP(c.dest)
 			var de coreerrs.DialError
 			if !errors.As(err, &de) || de.Message != c.says {
@@ -88,7 +87,7 @@ func TestUDP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, options)
-			first, second := echoUDP(t), echoUDP(t)
+			first, second := ingresstest.EchoUDP(t), ingresstest.EchoUDP(t)
 			u, err := r.connect(t, "user-a", obfuscated(options)).UDP()
 			if err != nil {
 				t.Fatal(err)
@@ -113,10 +112,10 @@ func TestUDP(t *testing.T) {
 // TestNamesDoNotHoldOthersUp: one association waits for the resolver, another of the same client goes on.
 func TestNamesDoNotHoldOthersUp(t *testing.T) {
 	t.Parallel()
-	host := &fakeHost{}
+	host := newHost()
 	asked, answer := make(chan struct{}, 2*namedQueue), make(chan struct{})
 	r := newRigOn(t, `{}`, host, &slowNames{host, asked, answer})
-	c, target := r.connect(t, "user-a"), echoUDP(t)
+	c, target := r.connect(t, "user-a"), ingresstest.EchoUDP(t)
 	slow, err := c.UDP()
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +141,7 @@ func TestNamesDoNotHoldOthersUp(t *testing.T) {
 
 // slowNames is a host whose resolver waits for answer.
 type slowNames struct {
-	*fakeHost
+	*ingresstest.FakeHost
 	asked, answer chan struct{}
 }
 
@@ -152,7 +151,7 @@ type slowPackets struct {
 }
 
 func (h *slowNames) Associate(ctx context.Context, f flow.Flow) (ingress.PacketConn, error) {
-	p, err := h.fakeHost.Associate(ctx, f)
+	p, err := h.FakeHost.Associate(ctx, f)
 	return slowPackets{p, h}, err
 }
 
@@ -212,9 +211,7 @@ func TestWrongObfuscationKeyIsSilence(t *testing.T) {
 	if err := within2(t, done); err == nil {
 		t.Error("signed in with another key")
 	}
-	r.host.mu.Lock()
-	defer r.host.mu.Unlock()
-	if n := len(r.host.sessions); n != 0 {
+	if n := len(r.host.Sessions()); n != 0 {
 		t.Errorf("%d sessions were opened", n)
 	}
 }
@@ -274,7 +271,7 @@ func TestCongestionChoices(t *testing.T) {
 		`{"quic":{"max_idle_timeout_ms":4000,"max_incoming_streams":8,"initial_stream_window":16384,"max_stream_window":16384}}`,
 	} {
 		r := newRig(t, options)
-		roundTrip(t, r.connect(t, "user-a"), echoTCP(t))
+		roundTrip(t, r.connect(t, "user-a"), ingresstest.Echo(t))
 	}
 }
 

@@ -20,8 +20,8 @@ func TestManyUsersDialOneAddress(t *testing.T) {
 		users = 12
 		each  = 60
 	)
-	owner, host := &owners{byPort: map[string]string{}}, &fakeHost{}
-	r := newRigOn(t, `{}`, host, &ownedHost{fakeHost: host, owners: owner})
+	owner, host := &owners{byPort: map[string]string{}}, newHost()
+	r := newRigOn(t, `{}`, host, &ownedHost{FakeHost: host, owners: owner})
 	tcp, udp := newWitness(t), newWitnessUDP(t)
 
 	var wg sync.WaitGroup

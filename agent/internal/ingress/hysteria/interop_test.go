@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"culvert/agent/foreigntest"
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 // singBox runs sing-box as a Hysteria 2 client of r and returns its local proxy.
@@ -47,9 +48,9 @@ func TestSingBox(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, c.options)
 			proxy := r.singBox(t, "user-a", c.key)
-			bulkThroughSOCKS(t, proxy, echoTCP(t))
-			datagramsThroughSOCKS(t, proxy, echoUDP(t))
-			if id := r.host.session(t, "user-a").p.ID; id != "user-a" {
+			bulkThroughSOCKS(t, proxy, ingresstest.Echo(t))
+			datagramsThroughSOCKS(t, proxy, ingresstest.EchoUDP(t))
+			if id := r.host.Session(t, "user-a").P.ID; id != "user-a" {
 				t.Errorf("session of %q", id)
 			}
 		})
@@ -60,14 +61,14 @@ func TestSingBox(t *testing.T) {
 func TestSingBoxIsCut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, `{}`)
-	proxy, target := r.singBox(t, "user-a", ""), echoTCP(t)
+	proxy, target := r.singBox(t, "user-a", ""), ingresstest.Echo(t)
 	conn, err := foreigntest.DialSOCKS(proxy, target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	ping(t, conn)
-	r.host.session(t, "user-a").cut()
+	r.host.Session(t, "user-a").Cut()
 	started := time.Now()
 	within(t, "end of the flow", readEnd(conn))
 	if took := time.Since(started); took > time.Second {

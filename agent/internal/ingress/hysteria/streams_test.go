@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/apernet/hysteria/core/v2/server"
+
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 // TestSlowReaderLeavesNothing: a client that does not read blocks the server's write; its flow ends from the other side,
@@ -26,7 +28,7 @@ func TestSlowReaderLeavesNothing(t *testing.T) {
 			return
 		}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = io.Copy(c, zeros{}) // until every buffer on the way is full
+		_, _ = io.Copy(c, ingresstest.Zeros{}) // until every buffer on the way is full
 		sent <- c.(*net.TCPConn)
 	}()
 	c := r.connect(t, "user-a")
@@ -42,7 +44,7 @@ func TestSlowReaderLeavesNothing(t *testing.T) {
 	}
 	waitFor(t, func() bool { return r.in.flows.count() == 0 })
 	c.Close()
-	within(t, "end of the session", r.host.session(t, "user-a").ended)
+	within(t, "end of the session", r.host.Session(t, "user-a").Ended)
 }
 
 // fakeStream notes its deadline.

@@ -11,6 +11,7 @@ import (
 
 	"culvert/agent/internal/flow"
 	"culvert/agent/internal/ingress"
+	"culvert/agent/internal/ingress/ingresstest"
 )
 
 // owners notes for whom each outgoing socket was opened.
@@ -38,14 +39,14 @@ func (o *owners) len() int {
 	return len(o.byPort)
 }
 
-// ownedHost is a fakeHost whose flows are noted in owners.
+// ownedHost is a FakeHost whose flows are noted in owners.
 type ownedHost struct {
-	*fakeHost
+	*ingresstest.FakeHost
 	owners *owners
 }
 
 func (h *ownedHost) Dial(ctx context.Context, f flow.Flow) (ingress.Conn, error) {
-	c, err := h.fakeHost.Dial(ctx, f)
+	c, err := h.FakeHost.Dial(ctx, f)
 	if err == nil {
 		h.owners.note("tcp", c.LocalAddr(), f.Principal.ID)
 	}
@@ -53,9 +54,9 @@ func (h *ownedHost) Dial(ctx context.Context, f flow.Flow) (ingress.Conn, error)
 }
 
 func (h *ownedHost) Associate(ctx context.Context, f flow.Flow) (ingress.PacketConn, error) {
-	c, err := h.fakeHost.Associate(ctx, f)
+	c, err := h.FakeHost.Associate(ctx, f)
 	if err == nil {
-		h.owners.note("udp", c.(*fakePackets).LocalAddr(), f.Principal.ID)
+		h.owners.note("udp", c.(interface{ LocalAddr() net.Addr }).LocalAddr(), f.Principal.ID)
 	}
 	return c, err
 }

@@ -13,7 +13,7 @@ func signIn(t *testing.T, h Harness) {
 	off.Row.Enabled, off.Row.Reason = false, "suspended"
 	late.Row.Expires = time.Now().Unix() - 1
 	w := NewWorld(t, h, alice, bob, off, late)
-	dest := echo(t)
+	dest := Echo(t)
 	row := w.row(other)
 	row.Protocols = []string{"another-kind"}
 	w.setRows([]nodeapi.Subscriber{row})
@@ -49,7 +49,7 @@ func secrets(t *testing.T, h Harness) {
 	row := w.row(alice)
 	row.PasswordID = w.derive(alice.Password, w.sections.Settings.PasswordSalt, 4096)
 	w.setRows([]nodeapi.Subscriber{row})
-	dest := echo(t)
+	dest := Echo(t)
 	for what, secret := range map[string]string{
 		"generated secret": bob.Secret, "name:password": bob.Row.Login() + ":" + bob.Password, "password alone": alice.Password,
 	} {
@@ -69,7 +69,7 @@ func secrets(t *testing.T, h Harness) {
 // nobody: an ingress without subscribers serves no one, whatever they present.
 func nobody(t *testing.T, h Harness) {
 	w := NewWorld(t, h)
-	dest := echo(t)
+	dest := Echo(t)
 	ghost := NewUser("ghost")
 	w.Refused("unknown user of an empty ingress", ghost.Credential(), dest)
 	w.Refused("empty password of an empty ingress", Credential{Name: "ghost"}, dest)
@@ -86,7 +86,7 @@ func nobody(t *testing.T, h Harness) {
 func keysChange(t *testing.T, h Harness) {
 	alice := NewUser("alice")
 	w := NewWorld(t, h, alice)
-	dest := echo(t)
+	dest := Echo(t)
 	p := newPulse(t, w.Dial(alice, dest))
 	for i := range 30 {
 		u := NewUser("temp" + string(rune('a'+i%26)) + string(rune('a'+i/26)))

@@ -18,14 +18,13 @@ const (
 )
 
 // Bulk moves the same bytes through two sockets joined by io.Copy and through a tunnel of the ingress on the real engine,
-// in turns, with one and eight streams, and reports the ratios: throughput (higher is better) and CPU time for a byte
-// (lower is better). Client and target share the process, so the CPU figure is the sum of all.
+// with one and eight streams. Client and target share the process, so the CPU figure is the sum of all.
 func Bulk(b *testing.B, h Harness) {
 	for _, streams := range []int{1, 8} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			target := serveConns(b, func(c net.Conn) {
+			target := Serve(b, func(c *net.TCPConn) {
 				if _, err := io.ReadFull(c, make([]byte, 1)); err == nil {
-					_, _ = io.CopyN(c, zeros{}, int64(benchBytes/streams))
+					_, _ = io.CopyN(c, Zeros{}, int64(benchBytes/streams))
 				}
 			})
 			u := NewUser("ann")
@@ -36,50 +35,25 @@ func Bulk(b *testing.B, h Harness) {
 			move(b, ours, streams)
 			move(b, bare, streams)
 			for b.Loop() {
-				compare(b, bare, ours, streams)
+				Versus(b, benchBytes, func() { move(b, bare, streams) }, func() { move(b, ours, streams) })
 			}
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-// serveConns serves connections on loopback until the benchmark ends.
-func serveConns(b *testing.B, serve func(net.Conn)) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				serve(c)
-			})
-		}
-	})
-	b.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	return l.Addr().String()
-}
-
-func compare(b *testing.B, bare, ours func() (net.Conn, error), streams int) {
+// Versus runs base and ours in turns, each of which moves the same bytes, and reports the ratios: throughput (higher is
+// better) and CPU time for a byte (lower is better) of the whole process.
+func Versus(b *testing.B, bytes int64, base, ours func()) {
 	b.Helper()
 	var speed, cpu []float64
 	var last cost
 	for i := range benchRounds {
 		var of, it cost
 		if i%2 == 0 {
-			of, it = move(b, bare, streams), move(b, ours, streams)
+			of, it = measure(b, base), measure(b, ours)
 		} else {
-			it, of = move(b, ours, streams), move(b, bare, streams)
+			it, of = measure(b, ours), measure(b, base)
 		}
 		speed = append(speed, of.wall.Seconds()/it.wall.Seconds())
 		cpu = append(cpu, it.cpu.Seconds()/of.cpu.Seconds())
@@ -87,16 +61,22 @@ func compare(b *testing.B, bare, ours func() (net.Conn, error), streams int) {
 	}
 	slices.Sort(speed)
 	slices.Sort(cpu)
-	b.ReportMetric(benchBytes*8/1e6/last.wall.Seconds(), "Mbit/s")
+	b.ReportMetric(float64(bytes)*8/1e6/last.wall.Seconds(), "Mbit/s")
+	b.ReportMetric(last.cpu.Seconds()/(float64(bytes)/1e9), "cpu-s/GB")
 	b.ReportMetric(speed[len(speed)/2], "speed/base")
 	b.ReportMetric(cpu[len(cpu)/2], "cpu/base")
 }
 
 type cost struct{ wall, cpu time.Duration }
 
-func move(b *testing.B, dial func() (net.Conn, error), streams int) cost {
-	b.Helper()
+func measure(b *testing.B, f func()) cost {
 	wall, cpu := time.Now(), cpuTime(b)
+	f()
+	return cost{time.Since(wall), cpuTime(b) - cpu}
+}
+
+func move(b *testing.B, dial func() (net.Conn, error), streams int) {
+	b.Helper()
 	var wg sync.WaitGroup
 	for range streams {
 		wg.Go(func() {
@@ -117,17 +97,18 @@ func move(b *testing.B, dial func() (net.Conn, error), streams int) cost {
 		})
 	}
 	wg.Wait()
-	return cost{time.Since(wall), cpuTime(b) - cpu}
 }
 
-type zeros struct{}
+// Zeros is a source without end.
+type Zeros struct{}
 
-func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+// Read implements io.Reader.
+func (Zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 // bareRelay joins every connection with one to target.
 func bareRelay(b *testing.B, target string) string {
 	b.Helper()
-	return serveConns(b, func(c net.Conn) {
+	return Serve(b, func(c *net.TCPConn) {
 		t, err := net.Dial("tcp", target)
 		if err != nil {
 			return
@@ -139,7 +120,7 @@ func bareRelay(b *testing.B, target string) string {
 			close(done)
 		}()
 		_, _ = io.Copy(c, t)
-		_ = c.(*net.TCPConn).CloseWrite()
+		_ = c.CloseWrite()
 		_ = t.(*net.TCPConn).CloseWrite()
 		<-done
 	})

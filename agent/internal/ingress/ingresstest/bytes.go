@@ -18,7 +18,7 @@ import (
 func tcpBytes(t *testing.T, h Harness) {
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	dest := echo(t)
+	dest := Echo(t)
 	var moved int64
 	for _, size := range []int{1, 1 << 10, 3<<20 + 17} {
 		c := w.Dial(u, dest)
@@ -123,7 +123,7 @@ func noUDP(t *testing.T, h Harness) {
 func halfClose(t *testing.T, h Harness) {
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	dest := target(t, func(c *net.TCPConn) {
+	dest := Serve(t, func(c *net.TCPConn) {
 		all, _ := io.ReadAll(c)
 		_, _ = c.Write(append(all, "-answer"...))
 	})
@@ -147,7 +147,7 @@ func halfClose(t *testing.T, h Harness) {
 	w.Expect(u, 8, 15)
 
 	heard := make(chan string, 1)
-	dest = target(t, func(c *net.TCPConn) {
+	dest = Serve(t, func(c *net.TCPConn) {
 		_ = c.CloseWrite()
 		all, _ := io.ReadAll(c)
 		heard <- string(all)
@@ -177,7 +177,7 @@ func halfClose(t *testing.T, h Harness) {
 func noHalfClose(t *testing.T, h Harness) {
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	dest := target(t, func(c *net.TCPConn) {
+	dest := Serve(t, func(c *net.TCPConn) {
 		_, _ = c.Write([]byte("bye"))
 		_ = c.CloseWrite()
 		_, _ = io.Copy(io.Discard, c)

@@ -48,7 +48,7 @@ func cuts(t *testing.T, h Harness) {
 		t.Run(c.name, func(t *testing.T) {
 			victim, other := NewUser("victim"), NewUser("other")
 			w := NewWorld(t, h, victim, other)
-			dest := echo(t)
+			dest := Echo(t)
 			stays := newPulse(t, w.Dial(other, dest))
 			goes := newPulse(t, w.Dial(victim, dest))
 			before := victim.Credential()
@@ -77,7 +77,7 @@ func expiry(t *testing.T, h Harness) {
 	u, other := NewUser("brief"), NewUser("other")
 	u.Row.Expires = time.Now().Unix() + 3
 	w := NewWorld(t, h, u, other)
-	dest := echo(t)
+	dest := Echo(t)
 	stays := newPulse(t, w.Dial(other, dest))
 	goes := newPulse(t, w.Dial(u, dest))
 	end := time.Unix(u.Row.Expires, 0)
@@ -94,7 +94,7 @@ func cutIdle(t *testing.T, h Harness) {
 	u := NewUser("idle")
 	w := NewWorld(t, h, u)
 	gone := make(chan struct{}, 1)
-	dest := target(t, func(c *net.TCPConn) {
+	dest := Serve(t, func(c *net.TCPConn) {
 		_, _ = c.Write([]byte("hi"))
 		_, _ = io.Copy(io.Discard, c)
 		gone <- struct{}{}
@@ -157,7 +157,7 @@ func quota(t *testing.T, h Harness) {
 	u, other := NewUser("metered"), NewUser("other")
 	u.Row.Metered, u.Row.Period = true, 4
 	w := NewWorld(t, h, u, other)
-	dest := echo(t)
+	dest := Echo(t)
 	grant := func(n unit.Bytes) {
 		w.Engine.Grant([]nodeapi.Allowance{{Subscriber: u.Row.ID, Period: 4, Granted: n, Exhausted: true}})
 	}
@@ -227,7 +227,7 @@ func quotaUDP(t *testing.T, h Harness) {
 func kick(t *testing.T, h Harness) {
 	victim, other := NewUser("victim"), NewUser("other")
 	w := NewWorld(t, h, victim, other)
-	dest := echo(t)
+	dest := Echo(t)
 	stays := newPulse(t, w.Dial(other, dest))
 	goes := newPulse(t, w.Dial(victim, dest))
 	var id string
@@ -251,7 +251,7 @@ func kick(t *testing.T, h Harness) {
 func sessions(t *testing.T, h Harness) {
 	a, b := NewUser("a"), NewUser("b")
 	w := NewWorld(t, h, a, b)
-	dest := echo(t)
+	dest := Echo(t)
 	pa := newPulse(t, w.Dial(a, dest))
 	pb := newPulse(t, w.Dial(b, dest))
 	w.collect()
@@ -298,7 +298,7 @@ func (w *World) causes(n int) map[string]string {
 func refusedTargets(t *testing.T, h Harness) {
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	good := echo(t)
+	good := Echo(t)
 	check := func(what, dest string) {
 		t.Helper()
 		begin := time.Now()

@@ -18,7 +18,7 @@ func slowReader(t *testing.T, h Harness) {
 	u := NewUser("slow")
 	w := NewWorld(t, h, u)
 	progress := make(chan int, total>>20)
-	dest := target(t, func(c *net.TCPConn) {
+	dest := Serve(t, func(c *net.TCPConn) {
 		block := make([]byte, 1<<20)
 		for range total / len(block) {
 			n, err := c.Write(block)
@@ -60,7 +60,7 @@ func thousandFlows(t *testing.T, h Harness) {
 		all[i] = NewUser(fmt.Sprint("user", i))
 	}
 	w := NewWorld(t, h, all...)
-	dest := echo(t)
+	dest := Echo(t)
 	clients := make([]Client, users)
 	for i, u := range all {
 		clients[i] = w.Connect(u)
@@ -125,7 +125,7 @@ func speed(t *testing.T, h Harness) {
 	u, other := NewUser("limited"), NewUser("other")
 	u.Row.SpeedDown = 8 * unit.Mbit // 1 MB/s
 	w := NewWorld(t, h, u, other)
-	source := target(t, func(c *net.TCPConn) {
+	source := Serve(t, func(c *net.TCPConn) {
 		block := make([]byte, 64<<10)
 		for {
 			if _, err := c.Write(block); err != nil {
@@ -160,7 +160,7 @@ func speed(t *testing.T, h Harness) {
 func drain(t *testing.T, h Harness) {
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	dest := echo(t)
+	dest := Echo(t)
 	p := newPulse(t, w.Dial(u, dest))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

@@ -19,7 +19,7 @@ func Strangers(t *testing.T, h Harness) {
 	t.Helper()
 	u := NewUser("alice")
 	w := NewWorld(t, h, u)
-	dest := echo(t)
+	dest := Echo(t)
 	p := newPulse(t, w.Dial(u, dest))
 	closed := make(chan struct{})
 	conns := make([]net.Conn, 0, manyStrangers)

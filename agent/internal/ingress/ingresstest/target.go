@@ -10,8 +10,8 @@ import (
 	"culvert/agent/internal/flow"
 )
 
-// target is a TCP service on loopback; each connection is handed to serve and closed after it.
-func target(t testing.TB, serve func(*net.TCPConn)) string {
+// Serve is a TCP service on loopback; each connection is handed to serve and closed after it.
+func Serve(t testing.TB, serve func(*net.TCPConn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,9 +50,9 @@ func target(t testing.TB, serve func(*net.TCPConn)) string {
 	return l.Addr().String()
 }
 
-// echo sends back what it gets, and its end.
-func echo(t testing.TB) string {
-	return target(t, func(c *net.TCPConn) {
+// Echo sends back what it gets, and its end.
+func Echo(t testing.TB) string {
+	return Serve(t, func(c *net.TCPConn) {
 		_, _ = io.Copy(c, c)
 		_ = c.CloseWrite()
 	})
@@ -104,4 +104,10 @@ func udpEcho(t testing.TB) (addr, stranger flow.Dest) {
 		wg.Wait()
 	})
 	return dests[0], dests[1]
+}
+
+// EchoUDP answers every datagram with itself.
+func EchoUDP(t testing.TB) string {
+	to, _ := udpEcho(t)
+	return to.String()
 }

@@ -2,17 +2,13 @@ package ingresstest
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"log/slog"
 	"maps"
-	"math/big"
 	"net"
 	"net/netip"
 	"slices"
@@ -78,7 +74,7 @@ func NewWorld(t testing.TB, h Harness, users ...*User) *World {
 		t.Fatalf("options: %v", err)
 	}
 	w.Spec = nodeapi.Ingress{ID: id.New(id.Ingress), Kind: h.Kind, Name: "under test", Listen: w.FreeAddress(), Options: opts}
-	w.Server = Server{Addr: netip.MustParseAddrPort(w.Spec.Listen), Name: "node.test"}
+	w.Server = Server{Addr: netip.MustParseAddrPort(w.Spec.Listen), Name: FakeName}
 	w.sections = nodeapi.Sections{
 		Settings: nodeapi.Settings{
 			ReportIntervalMS: 3_600_000, HeartbeatIntervalMS: 1000, PollIntervalMS: 1000, CompareIntervalMS: 1000,
@@ -185,25 +181,13 @@ func (w *World) FreeAddress() string {
 // certificate makes a certificate for the server and makes the world's clients trust it.
 func (w *World) certificate() nodeapi.Certificate {
 	w.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, roots := FakeCertificate(w.t)
+	kb, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: []string{w.Server.Name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	kb, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	w.Server.Roots = x509.NewCertPool()
-	w.Server.Roots.AppendCertsFromPEM(chain)
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	w.Server.Roots = roots
 	return nodeapi.Certificate{
 		ID: id.New(id.Cert), Chain: string(chain), Key: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: kb})),
 	}
