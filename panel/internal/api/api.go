@@ -9,7 +9,6 @@ package api
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/netip"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -78,8 +77,9 @@ type Operation struct {
 // Mount adds the surface to app.
 func Mount(app *fiber.App, c Config) *API {
 	a := &API{Config: c}
-	group := app.Group(Prefix, a.authenticate, a.idempotent)
+	group := app.Group(Prefix, a.authenticate, repeats{a}.idempotent)
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
+	a.huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){
 		authEndpoints, sessionEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
 		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
@@ -87,9 +87,8 @@ func Mount(app *fiber.App, c Config) *API {
 		add(a)
 	}
 	problemSchema(a.huma.OpenAPI())
-	group.Use(func(ctx *fiber.Ctx) error {
-		return writeProblem(ctx, problem{Status: http.StatusNotFound, Title: "Not Found", Detail: "no such endpoint"})
-	})
+	a.serveDocument(group)
+	group.Use(a.nothingHere)
 	return a
 }
 
@@ -98,6 +97,7 @@ func document(version string) huma.Config {
 	c.Info.Description = "Panel and node fleet for people who sell VPN and proxy access."
 	c.Servers = []*huma.Server{{URL: Prefix}}
 	c.DocsPath, c.SchemasPath = "", "" // no page that loads scripts from elsewhere
+	c.OpenAPIPath = ""                 // openapi.go serves it
 	c.CreateHooks = nil                // no $schema links in answers
 	c.Transformers = append(c.Transformers, toProblem)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -28,7 +28,10 @@ type stored struct {
 	body              []byte
 }
 
-func (a *API) idempotent(c *fiber.Ctx) error {
+// repeats keeps answers and gives them again.
+type repeats struct{ *API }
+
+func (a repeats) idempotent(c *fiber.Ctx) error {
 	key := utils.CopyString(c.Get(headerIdempotency))
 	who := callerOf(c.UserContext())
 	if key == "" || c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead || who.err != nil || who.actor.Tenant == "" {
@@ -76,7 +79,7 @@ func requestHash(c *fiber.Ctx) []byte {
 }
 
 // claim takes the key for this request, or returns what is stored under it.
-func (a *API) claim(ctx context.Context, who caller, owner, key string, sum []byte) (*stored, error) {
+func (a repeats) claim(ctx context.Context, who caller, owner, key string, sum []byte) (*stored, error) {
 	var old *stored
 	err := a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
 		old = nil
@@ -98,7 +101,7 @@ func (a *API) claim(ctx context.Context, who caller, owner, key string, sum []by
 	return old, err
 }
 
-func (a *API) replay(c *fiber.Ctx, owner, key string, sum []byte, old *stored) error {
+func (a repeats) replay(c *fiber.Ctx, owner, key string, sum []byte, old *stored) error {
 	switch {
 	case !bytes.Equal(old.hash, sum):
 		return a.refuse(c, errs.Bad(headerIdempotency, "was used for another request"))
@@ -119,7 +122,7 @@ func (a *API) replay(c *fiber.Ctx, owner, key string, sum []byte, old *stored) e
 	return c.Status(*old.status).Send(body)
 }
 
-func (a *API) keep(ctx context.Context, c *fiber.Ctx, who caller, owner, key string) error {
+func (a repeats) keep(ctx context.Context, c *fiber.Ctx, who caller, owner, key string) error {
 	sealed := a.Vault.Seal("idempotency", owner+"/"+key, c.Response().Body())
 	return a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE idempotency SET status = $4, content_type = $5, etag = $6, body = $7
@@ -129,7 +132,7 @@ func (a *API) keep(ctx context.Context, c *fiber.Ctx, who caller, owner, key str
 	})
 }
 
-func (a *API) release(ctx context.Context, who caller, owner, key string) {
+func (a repeats) release(ctx context.Context, who caller, owner, key string) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	err := a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {

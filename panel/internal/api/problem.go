@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -78,12 +79,13 @@ func statusOf(k errs.Kind) int {
 	return http.StatusInternalServerError
 }
 
-func asProblem(ctx context.Context, log *slog.Logger, err error) error {
+// problemOf puts an error into the words of this surface. What is ours to mend is logged here, once.
+func problemOf(ctx context.Context, log *slog.Logger, err error) problem {
 	kind := errs.KindOf(err)
 	detail, fields := errs.Public(err)
-	p := &problem{
+	p := problem{
 		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
-		Detail: detail, Fields: fields, Trace: traceOf(ctx),
+		Detail: ownWords(detail), Fields: fields, Trace: traceOf(ctx),
 	}
 	var t *identity.Throttled
 	if errors.As(err, &t) {
@@ -92,7 +94,22 @@ func asProblem(ctx context.Context, log *slog.Logger, err error) error {
 	if p.Status >= http.StatusInternalServerError {
 		log.ErrorContext(ctx, "request failed", "trace", p.Trace, "error", err)
 	}
-	return huma.ErrorWithHeaders(p, p.GetHeaders())
+	return p
+}
+
+var (
+	planWord       = regexp.MustCompile(`^package (\S+) (exists|doesn't exist|is in use|allows )`) //nolint:gochecknoglobals // a compiled constant
+	subscriberWord = regexp.MustCompile(`(^| than )user (\S+) (exists|doesn't exist|is |has )`)    //nolint:gochecknoglobals // a compiled constant
+)
+
+// ownWords turns Hestia's words for what we sell and to whom, which some services speak, into those of this surface.
+func ownWords(detail string) string {
+	return subscriberWord.ReplaceAllString(planWord.ReplaceAllString(detail, "plan $1 $2"), "${1}subscriber $2 $3")
+}
+
+func asProblem(ctx context.Context, log *slog.Logger, err error) error {
+	p := problemOf(ctx, log, err)
+	return huma.ErrorWithHeaders(&p, p.GetHeaders())
 }
 
 // toProblem gives huma's own validation errors the shape of all others; offending values are not echoed.
@@ -142,18 +159,5 @@ func writeProblem(c *fiber.Ctx, p problem) error {
 
 // refuse answers an error outside of an endpoint.
 func (a *API) refuse(c *fiber.Ctx, err error) error {
-	kind := errs.KindOf(err)
-	detail, fields := errs.Public(err)
-	p := problem{
-		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
-		Detail: detail, Fields: fields, Trace: traceOf(c.UserContext()),
-	}
-	var t *identity.Throttled
-	if errors.As(err, &t) {
-		p.retryAfter = t.RetryAfter
-	}
-	if p.Status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(c.UserContext(), "request failed", "trace", p.Trace, "error", err)
-	}
-	return writeProblem(c, p)
+	return writeProblem(c, problemOf(c.UserContext(), a.Log, err))
 }

@@ -123,6 +123,12 @@ type NewLogin struct {
 	MustChange  bool
 }
 
+// Check reports all faults of n.
+func (n *NewLogin) Check() error {
+	_, err := n.check()
+	return err
+}
+
 func (n *NewLogin) check() (actor.Set, error) {
 	var f errs.Faults
 	n.Name = checkLoginName(&f, n.Name)

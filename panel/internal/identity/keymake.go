@@ -2,8 +2,10 @@ package identity
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/audit"
@@ -45,19 +47,29 @@ func (s *AccessKeys) AddKey(ctx context.Context, a actor.Actor, n NewKey) (*Acce
 	return k, secret.New(clear), nil
 }
 
+// check reports all faults of n.
 func (n *NewKey) check(now time.Time) error {
 	var f errs.Faults
-	f.Check(len(n.Comment) <= 255, "comment", "must have at most 255 characters")
+	f.Check(utf8.RuneCountInString(n.Comment) <= 255 && utf8.ValidString(n.Comment), "comment", "must have at most 255 characters")
 	f.Check(n.ExpiresAt == nil || n.ExpiresAt.After(now), "expires_at", "must be in the future")
-	f.Check(!slices.ContainsFunc(n.Sets, func(s string) bool { return !setRule.MatchString(s) }), "sets", "must be names of permission sets")
-	if err := f.Err(); err != nil {
-		return err
+	f.Check(len(n.Addresses) <= maxAllowed, "addresses", "must have at most %d entries", maxAllowed)
+	for i, t := range n.Sets {
+		f.Check(setRule.MatchString(t), fmt.Sprintf("sets[%d]", i), "%q is not the name of a permission set", t)
 	}
-	if _, err := actor.ParseSet("permissions", n.Permissions); err != nil {
-		return err
+	for i, t := range n.Permissions {
+		if _, err := actor.ParseSet("", []string{t}); err != nil {
+			f.Add(fmt.Sprintf("permissions[%d]", i), "%q is not resource:action, such as subscriber:read", t)
+		}
 	}
-	_, err := ParseAddresses("addresses", n.Addresses)
-	return err
+	for i, t := range n.Addresses {
+		_, err := parsePrefix(strings.TrimSpace(t))
+		f.Check(err == nil, fmt.Sprintf("addresses[%d]", i), "%q is neither an address nor a CIDR prefix", t)
+	}
+	if n.Subscriber {
+		f.Check(len(n.Sets) > 0, "sets", "must be given for a subscriber's key")
+		f.Check(len(n.Permissions) == 0, "permissions", "must not be given for a subscriber's key")
+	}
+	return f.Err()
 }
 
 // Key returns a key of the actor's tenant, without secrets.

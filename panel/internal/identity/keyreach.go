@@ -68,8 +68,6 @@ func subscriberOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, n NewKey) er
 		return err
 	case !found:
 		return errs.NotFound("user", n.Owner)
-	case len(n.Sets) == 0 || len(n.Permissions) > 0:
-		return errs.Bad("sets", "must be given for a subscriber's key, and permissions must not")
 	}
 	return nil
 }
@@ -90,7 +88,7 @@ func (s *AccessKeys) keyOwner(ctx context.Context, tx *pg.Tx, a actor.Actor, nam
 		return nil, err
 	}
 	if l == nil {
-		return nil, errs.NotFound("user", name)
+		return nil, errs.NotFound("login", name)
 	}
 	return l, nil
 }

@@ -4,9 +4,11 @@ package tenant
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/audit"
@@ -66,13 +68,33 @@ type Change struct {
 // Service is the tenant service.
 type Service struct{ DB *pg.DB }
 
-// CheckNew reports all faults of n.
-func (n *New) check() error {
+// Check reports all faults of n, and brings its name and realm into the form that is stored.
+func (n *New) Check() error {
 	n.Name, n.Realm = strings.TrimSpace(n.Name), strings.ToLower(strings.TrimSpace(n.Realm))
 	var f errs.Faults
-	f.Check(len(n.Name) >= 1 && len(n.Name) <= 128, "name", "must have 1 to 128 characters")
+	checkName(&f, n.Name)
+	checkGroups(&f, n.NodeGroups)
 	f.Check(realmRule.MatchString(n.Realm), "realm", "must have 2 to 63 characters of a-z, 0-9, dot and hyphen, alphanumeric at both ends")
 	return f.Err()
+}
+
+const (
+	maxName   = 128
+	maxGroups = 100
+)
+
+func checkName(f *errs.Faults, name string) {
+	n := utf8.RuneCountInString(name)
+	f.Check(n >= 1 && n <= maxName && utf8.ValidString(name), "name", "must have 1 to %d characters", maxName)
+}
+
+func checkGroups(f *errs.Faults, groups []string) {
+	f.Check(len(groups) <= maxGroups, "node_groups", "must have at most %d entries", maxGroups)
+	for i, g := range groups {
+		if err := id.Check(id.NodeGroup, g); err != nil {
+			f.Add(fmt.Sprintf("node_groups[%d]", i), "%v", err)
+		}
+	}
 }
 
 // Create makes a child of the actor's tenant. extra runs in the same transaction, with the new tenant's id: the owner's
@@ -81,7 +103,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, n New, extra func(t
 	if err := a.Require(actor.May(actor.Tenants, actor.Write)); err != nil {
 		return nil, err
 	}
-	if err := n.check(); err != nil {
+	if err := n.Check(); err != nil {
 		return nil, err
 	}
 	var t *Tenant
@@ -145,7 +167,10 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, tid string, match i
 	}
 	var f errs.Faults
 	if c.Name != nil {
-		f.Check(len(*c.Name) >= 1 && len(*c.Name) <= 128, "name", "must have 1 to 128 characters")
+		checkName(&f, *c.Name)
+	}
+	if c.NodeGroups != nil {
+		checkGroups(&f, *c.NodeGroups)
 	}
 	if c.Status != nil {
 		f.Check(*c.Status == Active || *c.Status == Suspended, "status", "must be active or suspended")

@@ -58,6 +58,9 @@ func (g keyCommands) add(ctx context.Context, c *registry.Call) error {
 		return err
 	}
 	k, clear, err := g.People.AddKey(ctx, c.Actor, n)
+	if errs.Is(err, errs.Missing) {
+		return errs.NotFound("user", c.Str("USER"))
+	}
 	if err != nil {
 		return err
 	}
