@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -42,6 +43,21 @@ func (fakeSockets) ListenPacket(string, string) (net.PacketConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// noPanic fails the test when net/http has caught a panic: it would only be a line of a log.
+type noPanic struct {
+	slog.Handler
+	t testing.TB
+}
+
+func (noPanic) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h noPanic) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "panic") {
+		h.t.Error(r.Message)
+	}
+	return nil
+}
+
 // rig is a running ingress.
 type rig struct {
 	in    *Ingress
@@ -59,7 +75,7 @@ func newRig(t testing.TB, options string) *rig {
 		Ingress: nodeapi.Ingress{ID: "ing_test", Kind: "http", Listen: "127.0.0.1:0", Options: json.RawMessage(options)},
 		Sockets: sockets,
 		TLS:     func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     slog.New(noPanic{slog.DiscardHandler, t}),
 	}, r.host)
 	if err != nil {
 		t.Fatal(err)

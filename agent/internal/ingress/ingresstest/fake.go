@@ -26,6 +26,8 @@ import (
 // FakeHost is ingress.Host without an engine, for what a test must see or provoke from inside: sessions, flows, refusals.
 // It counts and copies as the engine does, only simpler. Whether an ingress bills right is for Run to show.
 type FakeHost struct {
+	ingress.Host // nil: its Lease is for packet VPNs, which need the real one
+
 	// Admit names whoever presents a credential, or refuses.
 	Admit func(ingress.Credential) (name string, err error)
 	// DialTo is where TCP flows go; nil goes there for real.
@@ -151,11 +153,6 @@ func (h *FakeHost) Associate(_ context.Context, f flow.Flow) (ingress.PacketConn
 	}
 	s.track(c)
 	return &fakePackets{UDPConn: c, s: s}, nil
-}
-
-// Lease implements ingress.Host: there are none.
-func (h *FakeHost) Lease(context.Context, flow.Principal, string, ...netip.Addr) (ingress.Lease, error) {
-	return nil, errors.ErrUnsupported
 }
 
 // Principal implements ingress.Session.
