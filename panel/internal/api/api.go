@@ -2,7 +2,8 @@
 // that never sees HTTP. The OpenAPI document is produced from the same values that are mounted, so what is documented is
 // what is served.
 //
-// Who asks is settled before any endpoint runs (authenticate.go). Writes may carry an Idempotency-Key (idempotency.go),
+// Who asks, and whether they ask too often, is settled before any endpoint runs and before their body is read
+// (authenticate.go, intake.go). Writes may carry an Idempotency-Key (idempotency.go),
 // updates an If-Match with the ETag of the read. Every error is a problem document (RFC 9457) naming field and rule.
 package api
 
@@ -54,6 +55,8 @@ type Config struct {
 	GatewayPublic string                      // shown in enrolment commands
 	Version       string
 	Log           *slog.Logger
+	CallerRate    identity.Rate // of a session or key; zero: 100 a second, bursts of 500
+	AddressRate   identity.Rate // zero: 200 a second, bursts of 1000
 	// Elevate is for tests alone: it widens every actor, to show that the database keeps tenants apart when the checks in
 	// code do not.
 	Elevate func(actor.Actor) actor.Actor
@@ -62,8 +65,10 @@ type Config struct {
 // API is the mounted surface.
 type API struct {
 	Config
-	huma huma.API
-	ops  []Operation
+	huma      huma.API
+	ops       []Operation
+	byCaller  *identity.Limiter
+	byAddress *identity.Limiter
 }
 
 // Operation is what a test or a document wants to know of an endpoint.
@@ -76,8 +81,11 @@ type Operation struct {
 
 // Mount adds the surface to app.
 func Mount(app *fiber.App, c Config) *API {
-	a := &API{Config: c}
-	group := app.Group(Prefix, a.authenticate, repeats{a}.idempotent)
+	a := &API{
+		Config: c, byCaller: identity.NewLimiter(c.CallerRate, identity.Rate{PerSecond: 100, Burst: 500}),
+		byAddress: identity.NewLimiter(c.AddressRate, identity.Rate{PerSecond: 200, Burst: 1000}),
+	}
+	group := app.Group(Prefix, a.authenticate, a.body, repeats{a}.idempotent)
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
 	a.huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){
@@ -121,14 +129,11 @@ type endpoint struct {
 	open                           bool
 }
 
-// maxBody bounds every request body of this surface.
-const maxBody = 1 << 20
-
 // add mounts one endpoint. fn gets the actor and a decoded request, and returns a response or a classified error.
 func add[I, O any](a *API, e endpoint, fn func(ctx context.Context, who actor.Actor, in *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: e.id, Method: e.method, Path: e.path, Summary: e.summary, Tags: []string{e.tag},
-		DefaultStatus: e.status, MaxBodyBytes: maxBody,
+		DefaultStatus: e.status, MaxBodyBytes: maxBody + 1, // body has looked already
 	}
 	if e.open {
 		op.Security = []map[string][]string{}

@@ -47,11 +47,18 @@ func newWorld(t *testing.T) *world {
 
 func newWorldWith(t testing.TB, elevate func(actor.Actor) actor.Actor) *world {
 	t.Helper()
+	return newWorldAt(t, identity.Rate{PerSecond: 1e6, Burst: 1e6}, elevate)
+}
+
+// newWorldAt is newWorldWith at a rate of requests.
+func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) actor.Actor) *world {
+	t.Helper()
 	w := &world{World: subscribertest.New(t)}
 	fl := fleet.New(fleet.Config{DB: w.DB, Vault: w.Vault, Heartbeat: 5e9})
 	nodes := jobs.NewNodes(jobs.NodesConfig{DB: w.DB, Redis: localtest.Redis(t), Keys: jobs.NewKeys(w.DB, w.Vault), Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { _ = nodes.Close(context.Background()) })
-	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 4 << 20})
+	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: api.PreRead, StreamRequestBody: true, DisablePreParseMultipartForm: true})
+	w.app.Use(api.Intake)
 	w.api = api.Mount(w.app, api.Config{
 		Services: api.Services{
 			DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
@@ -65,7 +72,7 @@ func newWorldWith(t testing.TB, elevate func(actor.Actor) actor.Actor) *world {
 			}
 			return a
 		},
-		GatewayPublic: "panel.example:8443", Version: "test", Log: slog.New(slog.DiscardHandler), Elevate: elevate,
+		GatewayPublic: "panel.example:8443", Version: "test", Log: slog.New(slog.DiscardHandler), Elevate: elevate, CallerRate: rate, AddressRate: identity.Rate{PerSecond: rate.PerSecond, Burst: 2 * rate.Burst},
 	})
 	return w
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/errs"
+	"culvert/panel/internal/identity"
 	"culvert/shared/id"
 	"culvert/shared/secret"
 )
@@ -40,6 +42,14 @@ type caller struct {
 	err        error // why the presented credential was refused
 }
 
+// credential names what was presented: a session or an access key.
+func (c *caller) credential() string {
+	if c.session != "" {
+		return c.session
+	}
+	return c.actor.ID
+}
+
 func traceOf(ctx context.Context) string {
 	s, _ := ctx.Value(keyTrace).(string)
 	return s
@@ -56,8 +66,18 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	c.Set(headerTrace, traceOf(ctx))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	from := a.ClientAddr(c)
+	c.SetUserContext(ctx)
+	if err := a.byAddress.Admit(identity.NetworkOf(from), time.Now()); err != nil {
+		return a.refuse(c, err)
+	}
 	who := a.resolve(ctx, c)
-	who.address, who.agent = a.ClientAddr(c).String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
+	if who.err == nil && who.actor.Tenant != "" {
+		if err := a.byCaller.Admit(who.credential(), time.Now()); err != nil {
+			return a.refuse(c, err)
+		}
+	}
+	who.address, who.agent = from.String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
 	who.actor.Address, who.actor.Trace = who.address, traceOf(ctx)
 	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && who.err == nil && who.actor.Tenant != "" {
 		who.actor, who.err = a.Tenants.As(ctx, who.actor, tid)

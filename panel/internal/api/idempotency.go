@@ -74,7 +74,7 @@ func (a repeats) idempotent(c *fiber.Ctx) error {
 func requestHash(c *fiber.Ctx) []byte {
 	h := sha256.New()
 	h.Write([]byte(c.Method() + "\n" + c.OriginalURL() + "\n" + c.Get(HeaderTenant) + "\n" + c.Get(fiber.HeaderIfMatch) + "\n"))
-	h.Write(c.Body())
+	h.Write(bodyOf(c))
 	return h.Sum(nil)
 }
 

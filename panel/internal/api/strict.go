@@ -37,7 +37,7 @@ func (a *API) knownQuery(ctx huma.Context, next func(huma.Context)) {
 // nothingHere answers paths that no endpoint has, and methods that a path has not.
 func (a *API) nothingHere(c *fiber.Ctx) error {
 	p := problem{Status: http.StatusNotFound, Detail: "no such endpoint", Type: "urn:culvert:error:" + errs.Missing.String()}
-	if allow := a.methods(strings.TrimPrefix(c.Path(), Prefix)); len(allow) > 0 {
+	if allow := methods(a.ops, strings.TrimPrefix(c.Path(), Prefix)); len(allow) > 0 {
 		p.Status, p.Detail, p.Type = http.StatusMethodNotAllowed, "this endpoint takes "+strings.Join(allow, ", "), "urn:culvert:error:method"
 		c.Set(fiber.HeaderAllow, strings.Join(allow, ", "))
 	}
@@ -45,14 +45,14 @@ func (a *API) nothingHere(c *fiber.Ctx) error {
 	return writeProblem(c, p)
 }
 
-// methods returns what a path below Prefix takes.
-func (a *API) methods(path string) []string {
+// methods returns what a path below Prefix takes of ops.
+func methods(ops []Operation, path string) []string {
 	if strings.Trim(path, "/") == documentName {
 		return []string{http.MethodGet}
 	}
 	var out []string
 	have := strings.Split(strings.Trim(path, "/"), "/")
-	for _, op := range a.ops {
+	for _, op := range ops {
 		want := strings.Split(strings.Trim(op.Path, "/"), "/")
 		fits := len(want) == len(have)
 		for i := 0; fits && i < len(want); i++ {

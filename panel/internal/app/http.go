@@ -21,17 +21,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
+	"culvert/panel/internal/api"
 	"culvert/panel/internal/config"
 	"culvert/web"
 )
 
-// Limits of the HTTP application.
+// Limits of the HTTP application. The server itself reads bodyLimit of a body before anybody is asked who they are; the
+// rest stays on the wire until a surface wants it, after its own checks (api.Intake, hestia's body). So strangers hold at
+// most concurrency * (headerLimit + bodyLimit), 256 MiB, plus what hestia's endpoint allows; a whole request must arrive
+// within readTimeout. Connections are not counted by address here: behind a proxy all have the same one.
 const (
-	bodyLimit    = 4 << 20
+	bodyLimit    = api.PreRead
 	headerLimit  = 16 << 10
 	readTimeout  = 30 * time.Second
 	idleTimeout  = 2 * time.Minute
-	concurrency  = 16 << 10
+	concurrency  = 8 << 10
 	writeTimeout = 2 * time.Minute
 )
 
@@ -40,11 +44,13 @@ func newHTTP(log *slog.Logger) *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, Concurrency: concurrency, ServerHeader: "", StrictRouting: false,
+		StreamRequestBody: true, DisablePreParseMultipartForm: true,
 		ErrorHandler: func(c *fiber.Ctx, err error) error { return plainError(c, log, err) },
 	})
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: func(c *fiber.Ctx, e any) {
 		log.ErrorContext(c.UserContext(), "request panicked", "path", c.Path(), "panic", fmt.Sprint(e))
 	}}))
+	app.Use(api.Intake)
 	app.Use(func(c *fiber.Ctx) error {
 		c.Set("Strict-Transport-Security", "max-age=31536000")
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")

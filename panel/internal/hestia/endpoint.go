@@ -27,6 +27,9 @@ import (
 	"culvert/shared/id"
 )
 
+// Rate is a token bucket's measure.
+type Rate = identity.Rate
+
 // Config is what the command API works with.
 type Config struct {
 	DB          *pg.DB
@@ -65,8 +68,9 @@ type Endpoint struct {
 	Config
 	registry  *registry.Registry
 	store     *store
-	byKey     *limiter
-	byAddress *limiter
+	byKey     *identity.Limiter
+	byAddress *identity.Limiter
+	large     chan struct{} // bodies that are read beyond what the server read by itself
 }
 
 // New builds the registry and checks it: a permission set that could reach beyond its owner refuses the start.
@@ -75,16 +79,13 @@ func New(c Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, rate := range []*Rate{&c.KeyRate, &c.AddressRate} {
-		if rate.PerSecond <= 0 || rate.Burst < 1 {
-			*rate = Rate{PerSecond: defaultRate, Burst: 2 * defaultRate}
-		}
-	}
+	usual := Rate{PerSecond: defaultRate, Burst: 2 * defaultRate}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Endpoint{
-		Config: c, registry: r, store: &store{db: c.DB, vault: c.Vault}, byKey: newLimiter(c.KeyRate), byAddress: newLimiter(c.AddressRate),
+		Config: c, registry: r, store: &store{db: c.DB, vault: c.Vault}, byKey: identity.NewLimiter(c.KeyRate, usual),
+		byAddress: identity.NewLimiter(c.AddressRate, usual), large: make(chan struct{}, largeBodies),
 	}, nil
 }
 
@@ -111,7 +112,7 @@ type incoming struct {
 func (e *Endpoint) serve(c *fiber.Ctx) error {
 	in := incoming{
 		method: strings.Clone(c.Method()), contentType: strings.Clone(c.Get(fiber.HeaderContentType)),
-		body: append([]byte(nil), c.BodyRaw()...), idemKey: strings.Clone(c.Get("Idempotency-Key")), address: e.ClientAddr(c),
+		body: e.body(c), idemKey: strings.Clone(c.Get("Idempotency-Key")), address: e.ClientAddr(c),
 		trace: strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID)),
 	}
 	if in.trace == "" {
@@ -161,7 +162,7 @@ func (e *Endpoint) answer(ctx context.Context, in incoming, req request, usable 
 			out = registry.Refused(registry.ExitParsing, "internal error")
 		}
 	}()
-	if wait, ok := e.byAddress.take(networkOf(in.address), time.Now()); !ok {
+	if wait, ok := e.byAddress.Take(identity.NetworkOf(in.address), time.Now()); !ok {
 		return busy(wait), false
 	}
 	if len(in.body) > maxBody {
@@ -181,7 +182,7 @@ func (e *Endpoint) answer(ctx context.Context, in incoming, req request, usable 
 		return e.turnedAway(ctx, err, &p, in), !p.isKey
 	}
 	*who = string(by.Actor.Kind) + "/" + by.Actor.ID
-	if wait, ok := e.byKey.take(by.Actor.Tenant+"/"+*who, time.Now()); !ok {
+	if wait, ok := e.byKey.Take(by.Actor.Tenant+"/"+*who, time.Now()); !ok {
 		return busy(wait), !p.isKey
 	}
 	*name = req.command()

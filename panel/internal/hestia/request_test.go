@@ -1,10 +1,8 @@
 package hestia
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
-	"time"
 )
 
 // FuzzRequest: whatever arrives, parsing ends, arguments are in bounds and trimmed, and a proof is of one kind.
@@ -98,34 +96,5 @@ func TestNumbersOfJSON(t *testing.T) {
 	}
 	if s := strings.Join(got, "|"); s != "10|1.5|1000|1||"+"|-0.5|12345678901234567890" {
 		t.Errorf("%s", s)
-	}
-}
-
-func TestLimiter(t *testing.T) {
-	t.Parallel()
-	l := newLimiter(Rate{PerSecond: 10, Burst: 2})
-	now := time.Unix(1_700_000_000, 0)
-	for i, want := range []bool{true, true, false, false} {
-		if _, ok := l.take("a", now); ok != want {
-			t.Errorf("take %d: %v", i, ok)
-		}
-	}
-	if wait, ok := l.take("a", now); ok || wait != 100*time.Millisecond {
-		t.Errorf("wait %v", wait)
-	}
-	if _, ok := l.take("a", now.Add(100*time.Millisecond)); !ok {
-		t.Error("no token after the wait")
-	}
-	if _, ok := l.take("b", now); !ok {
-		t.Error("names share a bucket")
-	}
-	for i := range maxBuckets + 10 {
-		l.take(string(rune('a'+i%26))+time.Duration(i).String(), now)
-	}
-	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d buckets", len(l.buckets))
-	}
-	if networkOf(netip.MustParseAddr("::ffff:192.0.2.1")) != "192.0.2.1" || networkOf(netip.MustParseAddr("2001:db8::1")) != "2001:db8::/64" {
-		t.Error("networks")
 	}
 }

@@ -121,7 +121,7 @@ func newWorld(t testing.TB, tune ...func(*hestia.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 8 << 20})
+	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 16 << 10, StreamRequestBody: true, DisablePreParseMultipartForm: true})
 	e.Mount(w.app)
 	return w
 }

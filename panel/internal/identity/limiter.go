@@ -1,9 +1,10 @@
-package hestia
+package identity
 
 import (
-	"net/netip"
 	"sync"
 	"time"
+
+	"culvert/panel/internal/errs"
 )
 
 // Rate is a token bucket's measure.
@@ -20,18 +21,26 @@ type bucket struct {
 	at     time.Time
 }
 
-// limiter holds one bucket a name.
-type limiter struct {
+// Limiter holds one bucket a name: how often somebody may ask, whoever they are and however it ends. It lives in this
+// process: each replica of the panel counts for itself. Failed proofs are counted in the database, for all of them
+// (throttle.go).
+type Limiter struct {
 	rate Rate
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
 }
 
-func newLimiter(r Rate) *limiter { return &limiter{rate: r, buckets: map[string]*bucket{}} }
+// NewLimiter makes a limiter of rate r, or of the rate without when r is none.
+func NewLimiter(r, without Rate) *Limiter {
+	if r.PerSecond <= 0 || r.Burst < 1 {
+		r = without
+	}
+	return &Limiter{rate: r, buckets: map[string]*bucket{}}
+}
 
-// take spends one token of name, or tells how long to wait for it.
-func (l *limiter) take(name string, now time.Time) (wait time.Duration, ok bool) {
+// Take spends one token of name, or tells how long to wait for it.
+func (l *Limiter) Take(name string, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[name]
@@ -50,7 +59,7 @@ func (l *limiter) take(name string, now time.Time) (wait time.Duration, ok bool)
 	return 0, true
 }
 
-func (l *limiter) refill(b *bucket, now time.Time) {
+func (l *Limiter) refill(b *bucket, now time.Time) {
 	if d := now.Sub(b.at); d > 0 {
 		b.tokens = min(l.rate.Burst, b.tokens+d.Seconds()*l.rate.PerSecond)
 		b.at = now
@@ -58,7 +67,7 @@ func (l *limiter) refill(b *bucket, now time.Time) {
 }
 
 // forget drops what has refilled; when nothing has, the flood is forgotten as a whole.
-func (l *limiter) forget(now time.Time) {
+func (l *Limiter) forget(now time.Time) {
 	for n, b := range l.buckets {
 		if l.refill(b, now); b.tokens >= l.rate.Burst {
 			delete(l.buckets, n)
@@ -69,12 +78,11 @@ func (l *limiter) forget(now time.Time) {
 	}
 }
 
-// networkOf is what the rate of an address is counted under: IPv6 callers own a /64.
-func networkOf(a netip.Addr) string {
-	if a.Is6() && !a.Is4In6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.String()
-		}
+// Admit is Take with an error to answer.
+func (l *Limiter) Admit(name string, now time.Time) error {
+	wait, ok := l.Take(name, now)
+	if ok {
+		return nil
 	}
-	return a.Unmap().String()
+	return &Throttled{wait, errs.New(errs.Throttled, "too many requests; try again in %d s", int(wait/time.Second)+1)}
 }
