@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/hestia/command"
 	"culvert/panel/internal/hestia/registry"
+	"culvert/panel/internal/hestia/shape"
 	"culvert/panel/internal/identity"
 )
 
@@ -44,6 +46,11 @@ func Run(ctx context.Context, c Config, a actor.Actor, args []string, stdout, st
 	if no != nil {
 		say(stderr, "Error: "+no.Text)
 		return no.Code
+	}
+	// Over HTTP an unknown format is an empty answer, because clients count on it; a person is told.
+	if i := cmd.FormatOf(); i >= 0 && i < len(in) && in[i].Text != "" && !slices.Contains(shape.Formats(), in[i].Text) {
+		say(stderr, "Error: invalid format :: "+registry.Brief(in[i].Text)+" ("+strings.Join(shape.Formats(), ", ")+")")
+		return registry.ExitInvalid
 	}
 	out := r.Run(ctx, by, cmd, in)
 	switch {

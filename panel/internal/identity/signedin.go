@@ -160,3 +160,28 @@ func endSessions(ctx context.Context, tx *pg.Tx, l *Login, keep string) (int64, 
 	return tx.Exec(ctx, `UPDATE login_session SET revoked_at = $3 WHERE tenant_id = $1 AND login_id = $2 AND id <> $4
 		AND revoked_at IS NULL`, l.TenantID, l.ID, tx.Now, keep)
 }
+
+// PastSession is a sign-in that may be over.
+type PastSession struct {
+	ID, Address, UserAgent string
+	CreatedAt              time.Time
+	Open                   bool
+}
+
+// LastSessions lists a login's newest sign-ins, ended ones too, for whoever may see the tenant's logins.
+func (s *Staff) LastSessions(ctx context.Context, a actor.Actor, login string, limit int) ([]PastSession, error) {
+	if err := a.Require(actor.May(actor.Logins, actor.Read)); err != nil {
+		return nil, err
+	}
+	out := []PastSession{}
+	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		return tx.Query(ctx, `SELECT id, address, user_agent, created_at, revoked_at IS NULL AND expires_at > $3 FROM login_session
+			WHERE tenant_id = $1 AND login_id = $2 ORDER BY id DESC LIMIT $4`, []any{a.Tenant, login, tx.Now, limit}, func(r pg.Row) error {
+			var x PastSession
+			err := r.Scan(&x.ID, &x.Address, &x.UserAgent, &x.CreatedAt, &x.Open)
+			out = append(out, x)
+			return err
+		})
+	})
+	return out, err
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/desired"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
@@ -49,6 +50,11 @@ func (g accountCommands) check(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
+	d, err := desired.Deliveries(ctx, g.DB, []string{s.ID})
+	if err != nil {
+		return err
+	}
+	sync, fault := syncOf(d[s.ID])
 	left, limited := s.Left()
 	rest := "unlimited"
 	if limited {
@@ -58,7 +64,7 @@ func (g accountCommands) check(ctx context.Context, c *registry.Call) error {
 		shape.F("ACTIVE", yesNo(s.Status == subscriber.Active || s.Status == subscriber.OnHold)), shape.F("STATUS", s.Status),
 		shape.F("SUSPENDED", yesNo(s.Status == subscriber.Suspended)), shape.F("REASON", s.Reason),
 		shape.F("EXPIRED", yesNo(s.ExpiresAt != nil && !time.Now().Before(*s.ExpiresAt))), shape.F("EXPIRE", instant(s.ExpiresAt, "never")),
-		shape.F("OVER_QUOTA", yesNo(limited && left == 0)), shape.F("LEFT_BYTES", rest)))
+		shape.F("OVER_QUOTA", yesNo(limited && left == 0)), shape.F("LEFT_BYTES", rest), shape.F("SYNC", sync), shape.F("SYNC_ERROR", fault)))
 }
 
 func (g accountCommands) checkPassword(ctx context.Context, c *registry.Call) error {
@@ -86,7 +92,7 @@ func (g accountCommands) search(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
-	row := userRow(s, subscriber.Live{}, nil)
+	row := userRow(s, subscriber.Live{}, nil, desired.Delivery{})
 	t := &shape.Table{KeyName: "ID"}
 	for _, f := range row.Fields {
 		searched := slices.Contains([]string{"NAME", "CONTACT", "LABEL", "COMMENT", "EXTERNAL_ID", "PACKAGE", "ID"}, f.Name)

@@ -1,5 +1,6 @@
 // Package command holds the commands: a file a group, a line a command. They translate between Hestia's words and the
-// domain services, which own every rule; nothing here touches a table of theirs.
+// domain services, which own every rule; nothing here touches a table of theirs,
+// but for records in the audit trail that are the commands' own.
 package command
 
 import (
@@ -38,9 +39,9 @@ type core struct{ Services }
 // New builds the registry of all commands over s.
 func New(s Services) (*registry.Registry, error) {
 	k := &core{s}
-	return registry.New(permissionSets,
+	return registry.New(permissionSets, unserved(),
 		userCommands{k}.list(), accountCommands{k}.list(), quotaCommands{k}.list(), trafficCommands{k}.list(),
-		packageCommands{k}.list(), keyCommands{k}.list(), systemCommands{k}.list(), logCommands{k}.list(),
+		packageCommands{k}.list(), keyCommands{k}.list(), systemCommands{k}.list(), logCommands{k}.list(), noticeCommands{k}.list(), signInCommands{k}.list(),
 		tenantCommands{k}.list(), catalogueCommands{}.list(),
 	)
 }

@@ -26,6 +26,7 @@ func (g systemCommands) list() []registry.Command {
 		{Name: "v-add-sys-api-ip", Spec: "IP:range", Role: registry.Tenant, Traits: registry.Writes, Run: g.addIP, About: "lets an address or a CIDR prefix use the API"},
 		{Name: "v-delete-sys-api-ip", Spec: "IP:range", Role: registry.Tenant, Traits: registry.Writes, Run: g.deleteIP, About: "takes an address or a CIDR prefix off the list; an empty list lets nobody in"},
 		{Name: "v-list-sys-info", Spec: "[FORMAT:format=shell]", Role: registry.Tenant, Run: g.info, About: "shows the panel's host"},
+		{Name: "v-list-sys-services", Spec: "[FORMAT:format=shell]", Role: registry.Tenant, Run: g.services, About: "shows the panel and its database"},
 		{Name: "v-list-sys-config", Spec: "[FORMAT:format=shell]", Role: registry.Tenant, Run: g.config, About: "shows the settings; no secrets"},
 		{Name: "v-change-sys-config-value", Spec: "KEY:word VALUE:value", Role: registry.Tenant, Traits: registry.Writes, Run: g.changeConfig, About: "changes API, API_SYSTEM, API_ALLOWED_IP, API_PASSWORD or SIGN_IN"},
 		{Name: "v-make-tmp-file", Spec: "CONTENT:content NAME:file", Role: registry.Tenant, Traits: registry.Secrets, Codes: []int{registry.ExitLimit}, Run: g.handOver, About: "keeps a value for a later command of the same key, sealed, for five minutes"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/panel/internal/desired"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
 	"culvert/panel/internal/identity"
@@ -99,7 +100,8 @@ func (v *accountView) fields() []shape.Field {
 }
 
 // userRow is a subscriber as Hestia's user object with our fields behind.
-func userRow(s *subscriber.Subscriber, live subscriber.Live, groups map[string]string) shape.Row {
+func userRow(s *subscriber.Subscriber, live subscriber.Live, groups map[string]string, d desired.Delivery) shape.Row {
+	sync, fault := syncOf(d)
 	v := accountView{
 		name: s.FullName, plan: s.PlanName, contact: s.Email, role: "user", language: s.Language, suspended: s.Status == subscriber.Suspended,
 		limit: s.TrafficLimit, used: s.Usage.Total(), created: s.CreatedAt,
@@ -115,9 +117,22 @@ func userRow(s *subscriber.Subscriber, live subscriber.Live, groups map[string]s
 		shape.F("BANDWIDTH_RESET", s.Reset), shape.F("NEXT_RESET", instant(s.NextReset, "")), shape.F("EXPIRE", instant(s.ExpiresAt, "never")),
 		shape.F("DEVICES", count(s.Devices)), shape.F("U_DEVICES", count(live.Devices)), shape.F("U_SESSIONS", count(live.Sessions)),
 		shape.F("SPEED_DOWN", mbit(s.SpeedDown)), shape.F("SPEED_UP", mbit(s.SpeedUp)), shape.F("PROTOCOLS", protocolNames(s.Protocols)),
-		shape.F("NODE_GROUP", named(s.NodeGroups, groups)), shape.F("EXTERNAL_ID", external), shape.F("LABEL", s.Label), shape.F("COMMENT", s.Comment),
+		shape.F("NODE_GROUP", named(s.NodeGroups, groups)), shape.F("EXTERNAL_ID", external), shape.F("SYNC", sync), shape.F("SYNC_ERROR", fault), shape.F("LABEL", s.Label), shape.F("COMMENT", s.Comment),
 		shape.F("ID", s.ID),
 	)}
+}
+
+// syncOf tells whether the nodes have what the user should be. Why a node said no is the operator's to read.
+func syncOf(d desired.Delivery) (sync, fault string) {
+	switch {
+	case d.Refused > 0:
+		return "error", strconv.Itoa(d.Refused) + " of " + strconv.Itoa(d.Nodes) + " nodes refused it"
+	case d.Waiting > 0:
+		return "pending", strconv.Itoa(d.Waiting) + " of " + strconv.Itoa(d.Nodes) + " nodes have not applied it yet"
+	case d.Queued:
+		return "pending", ""
+	}
+	return "ok", ""
 }
 
 // rootRow is the tenant's owner, whom Hestia lists among its users.
@@ -131,7 +146,7 @@ func rootRow(l *identity.Login) shape.Row {
 		shape.F("U_BANDWIDTH_BYTES", "0"), shape.F("RX_BYTES", "0"), shape.F("TX_BYTES", "0"), shape.F("BANDWIDTH_RESET", "never"),
 		shape.F("NEXT_RESET", ""), shape.F("EXPIRE", "never"), shape.F("DEVICES", "0"), shape.F("U_DEVICES", "0"), shape.F("U_SESSIONS", "0"),
 		shape.F("SPEED_DOWN", "0"), shape.F("SPEED_UP", "0"), shape.F("PROTOCOLS", ""), shape.F("NODE_GROUP", ""), shape.F("EXTERNAL_ID", ""),
-		shape.F("LABEL", ""), shape.F("COMMENT", ""), shape.F("ID", l.ID),
+		shape.F("SYNC", "ok"), shape.F("SYNC_ERROR", ""), shape.F("LABEL", ""), shape.F("COMMENT", ""), shape.F("ID", l.ID),
 	)}
 }
 
@@ -139,7 +154,7 @@ func shortUser() []string {
 	return []string{"USER", "PACKAGE", "STATUS", "U_BANDWIDTH", "BANDWIDTH", "EXPIRE", "SUSPENDED", "DATE"}
 }
 
-// rows shapes one page of subscribers with two more queries.
+// rows shapes one page of subscribers with a few more queries.
 func (k *core) rows(ctx context.Context, c *registry.Call, page []subscriber.Subscriber) ([]shape.Row, error) {
 	ids := make([]string, len(page))
 	grouped := false
@@ -151,6 +166,10 @@ func (k *core) rows(ctx context.Context, c *registry.Call, page []subscriber.Sub
 	if err != nil {
 		return nil, err
 	}
+	sync, err := desired.Deliveries(ctx, k.DB, ids)
+	if err != nil {
+		return nil, err
+	}
 	var groups map[string]string
 	if grouped {
 		if groups, err = k.groupNames(ctx, c); err != nil {
@@ -159,7 +178,7 @@ func (k *core) rows(ctx context.Context, c *registry.Call, page []subscriber.Sub
 	}
 	out := make([]shape.Row, len(page))
 	for i := range page {
-		out[i] = userRow(&page[i], live[page[i].ID], groups)
+		out[i] = userRow(&page[i], live[page[i].ID], groups, sync[page[i].ID])
 	}
 	return out, nil
 }

@@ -130,7 +130,10 @@ func (r *Registry) Authorize(c *Caller, name string, args []Argument) (*Command,
 		return no(ExitInvalid, Brief(name)+" command invalid")
 	}
 	cmd, ok := r.Command(name)
-	if !ok {
+	switch why := r.Why(name); {
+	case why != "":
+		return no(ExitForbidden, "Command "+name+" is not served: "+why)
+	case !ok:
 		return no(ExitForbidden, "Command "+Brief(name)+" not found")
 	}
 	if !r.MayRun(c, cmd) {

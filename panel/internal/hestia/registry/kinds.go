@@ -71,6 +71,7 @@ func kinds() map[string]kind {
 		"range":    {label: "ip", ok: func(s string) bool { return s != "" && Printable(s, 64) }},
 		"ranges":   {label: "ip", ok: func(s string) bool { return Printable(s, 4096) }},
 		"realm":    {label: "tenant", ok: match(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])$`)},
+		"nid":      {label: "notification", ok: match(`^(all|[1-9][0-9]{0,8})$`)},
 		"cursor":   {label: "cursor", ok: match(`^[A-Za-z0-9_-]{0,128}$`)},
 		"any":      {label: "value", ok: anything, empty: true}, // looked at by the command, in its own time
 		"ignored":  {label: "value", ok: anything, empty: true},

@@ -104,6 +104,7 @@ type Registry struct {
 	names    []string
 	sets     map[string]*Set
 	setNames []string
+	unserved map[string]string
 	kinds    map[string]kind
 }
 
@@ -116,8 +117,8 @@ var (
 const MaxArgs = 13
 
 // New builds a registry and checks it: what could reach beyond its owner refuses the start.
-func New(sets func(*Registry) []Set, groups ...[]Command) (*Registry, error) {
-	r := &Registry{commands: map[string]*Command{}, sets: map[string]*Set{}, kinds: kinds()}
+func New(sets func(*Registry) []Set, unserved []Unserved, groups ...[]Command) (*Registry, error) {
+	r := &Registry{commands: map[string]*Command{}, sets: map[string]*Set{}, unserved: map[string]string{}, kinds: kinds()}
 	for _, group := range groups {
 		for _, c := range group {
 			if err := r.add(c); err != nil {
@@ -126,6 +127,9 @@ func New(sets func(*Registry) []Set, groups ...[]Command) (*Registry, error) {
 		}
 	}
 	slices.Sort(r.names)
+	if err := r.addUnserved(unserved); err != nil {
+		return nil, err
+	}
 	for _, s := range sets(r) {
 		if err := r.addSet(s); err != nil {
 			return nil, fmt.Errorf("permission set %s: %w", s.Name, err)
@@ -185,9 +189,7 @@ func (c *Command) declare(known map[string]kind) error {
 }
 
 // HasFormat reports whether the command answers in one of the formats; others print a text or nothing.
-func (c *Command) HasFormat() bool {
-	return slices.ContainsFunc(c.args, func(a Arg) bool { return a.Kind == "format" })
-}
+func (c *Command) HasFormat() bool { return c.FormatOf() >= 0 }
 
 // Command finds a command by name.
 func (r *Registry) Command(name string) (*Command, bool) {

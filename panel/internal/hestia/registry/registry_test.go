@@ -40,13 +40,23 @@ func TestDeclarationsAreChecked(t *testing.T) {
 	} {
 		x := good
 		c.change(&x)
-		_, err := registry.New(none, []registry.Command{x})
+		_, err := registry.New(none, nil, []registry.Command{x})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := registry.New(none, []registry.Command{good, good}); err == nil {
+	if _, err := registry.New(none, nil, []registry.Command{good, good}); err == nil {
 		t.Error("a name twice passed")
+	}
+	for name, list := range map[string][]registry.Unserved{
+		"served":        {{Name: "v-do", Why: "it is not"}},
+		"listed twice":  {{Name: "v-x", Why: "a"}, {Name: "v-x", Why: "b"}},
+		"not a command": {{Name: "x", Why: "a"}},
+		"no reason":     {{Name: "v-x"}},
+	} {
+		if _, err := registry.New(none, list, []registry.Command{good}); err == nil {
+			t.Errorf("an unserved command that is %s passed", name)
+		}
 	}
 }
 
@@ -60,7 +70,7 @@ func TestUserSetsHoldOwnedCommandsOnly(t *testing.T) {
 		set := func(*registry.Registry) []registry.Set {
 			return []registry.Set{{Name: "s", Role: registry.ForUsers, Commands: []string{name}}}
 		}
-		if _, err := registry.New(set, []registry.Command{owned, free, staff}); (err == nil) != want {
+		if _, err := registry.New(set, nil, []registry.Command{owned, free, staff}); (err == nil) != want {
 			t.Errorf("%s in a user's set: %v", name, err)
 		}
 	}
@@ -74,7 +84,7 @@ func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	r, err := registry.New(func(*registry.Registry) []registry.Set {
 		return []registry.Set{{Name: "mine", Role: registry.ForUsers, Commands: []string{"v-own"}}, {Name: "empty", Role: registry.ForAdmins}}
-	}, []registry.Command{
+	}, []registry.Unserved{{Name: "v-elsewhere", Why: "it is elsewhere"}}, []registry.Command{
 		{Name: "v-own", Spec: "USER:user", Role: registry.User, Run: does, About: "a"},
 		{Name: "v-staff", Spec: "USER:user", Role: registry.Tenant, Run: does, About: "a"},
 		{Name: "v-platform", Role: registry.Platform, Run: does, About: "a"},
@@ -95,6 +105,7 @@ func TestOrderOfChecks(t *testing.T) {
 		"no command":                  {caller("", 1), "", nil, 2},
 		"ill-formed":                  {caller("", 1), "v-own;id", nil, 2},
 		"unknown":                     {caller("", 1), "v-nope", nil, 10},
+		"known and not served":        {caller("", 1), "v-elsewhere", nil, 10},
 		"not in the sets":             {caller("", 1, "empty"), "v-own", nil, 10},
 		"a set that is gone":          {caller("", 1, "gone"), "v-own", nil, 10},
 		"everything":                  {caller("", 1), "v-staff", nil, 0},
@@ -123,7 +134,7 @@ func TestOrderOfChecks(t *testing.T) {
 func TestArgumentsAreBound(t *testing.T) {
 	t.Parallel()
 	var seen string
-	r, err := registry.New(none, []registry.Command{{
+	r, err := registry.New(none, nil, []registry.Command{{
 		Name: "v-own", Spec: "USER:user N:count [STEP:step=day] [LAST:text]", Role: registry.Tenant, About: "a",
 		Run: func(_ context.Context, c *registry.Call) error {
 			seen = fmt.Sprint(c.Str("USER"), c.Num("N"), c.Str("STEP"), c.Has("STEP"), c.Blank("STEP"), c.Str("LAST"))
