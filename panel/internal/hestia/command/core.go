@@ -1,6 +1,5 @@
 // Package command holds the commands: a file a group, a line a command. They translate between Hestia's words and the
-// domain services, which own every rule; nothing here touches a table of theirs,
-// but for records in the audit trail that are the commands' own.
+// domain services, which own every rule; nothing here touches a table of theirs.
 package command
 
 import (

@@ -2,16 +2,13 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
-	"culvert/panel/internal/actor"
-	"culvert/panel/internal/audit"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
-	"culvert/panel/internal/pg"
+	"culvert/panel/internal/hestia/trail"
 	"culvert/panel/internal/usage"
 )
 
@@ -30,40 +27,15 @@ func (g signInCommands) list() []registry.Command {
 	}
 }
 
-// How many sign-ins Hestia shows, and what is read for them.
-const (
-	authLogLength = 10
-	authTrail     = 100 // records that may say which of them are over
-)
-
-// The actions of sign-ins elsewhere.
-const (
-	actCame = "auth.login"
-	actLeft = "auth.logout"
-)
-
-// visit is one line of the log, and the diff of a record.
-type visit struct {
-	Status    string `json:"status,omitempty"`
-	Session   string `json:"session,omitempty"`
-	UserAgent string `json:"user_agent,omitempty"`
-	Reason    string `json:"reason,omitempty"`
-	From      string `json:"from,omitempty"`
-
-	at     time.Time
-	action string
-	active bool
-}
+// authLogLength is how many sign-ins Hestia shows.
+const authLogLength = 10
 
 func (g signInCommands) all(ctx context.Context, c *registry.Call) error {
-	if err := c.Actor.Require(actor.May(actor.Subscribers, actor.Read)); err != nil {
-		return err
-	}
-	about, err := logCommands{g.core}.object(ctx, c)
+	about, err := logCommands(g).object(ctx, c)
 	if err != nil {
 		return err
 	}
-	visits, err := g.elsewhere(ctx, c, about)
+	visits, err := g.notes().Visits(ctx, c.Actor, about)
 	if err != nil {
 		return err
 	}
@@ -72,28 +44,32 @@ func (g signInCommands) all(ctx context.Context, c *registry.Call) error {
 		return err
 	}
 	visits = append(visits, own...)
-	slices.SortStableFunc(visits, func(x, y visit) int { return y.at.Compare(x.at) })
+	slices.SortStableFunc(visits, func(x, y trail.Visit) int { return y.At.Compare(x.At) })
 	t := &shape.Table{KeyName: "ID"}
 	for i := range visits[:min(len(visits), authLogLength)] {
 		v := &visits[i]
+		action := "login"
+		if v.Left {
+			action = "logout"
+		}
 		t.Rows = append(t.Rows, shape.Row{Key: count(i + 1), Fields: []shape.Field{
-			shape.F("DATE", v.at.UTC().Format(time.DateOnly)), shape.F("TIME", v.at.UTC().Format(time.TimeOnly)), shape.F("IP", v.From),
-			shape.F("ACTION", v.action), shape.F("STATUS", v.Status), shape.F("USER_AGENT", v.UserAgent), shape.F("SESSION", v.Session),
-			shape.F("ACTIVE", yesNo(v.active)), shape.F("REASON", v.Reason),
+			shape.F("DATE", v.At.UTC().Format(time.DateOnly)), shape.F("TIME", v.At.UTC().Format(time.TimeOnly)), shape.F("IP", v.From),
+			shape.F("ACTION", action), shape.F("STATUS", v.Status), shape.F("USER_AGENT", v.UserAgent), shape.F("SESSION", v.Session),
+			shape.F("ACTIVE", yesNo(v.Active)), shape.F("REASON", v.Reason),
 		}})
 	}
 	return c.Show(t)
 }
 
 // here are the user's connections to nodes, or the owner's sessions in the panel.
-func (g signInCommands) here(ctx context.Context, c *registry.Call) ([]visit, error) {
-	var out []visit
+func (g signInCommands) here(ctx context.Context, c *registry.Call) ([]trail.Visit, error) {
+	var out []trail.Visit
 	s, err := g.account(ctx, c)
 	if err == nil {
 		l, err := (&usage.Service{DB: g.DB}).Sessions(ctx, c.Actor, s.ID, time.Now().UTC().Add(time.Hour), authLogLength)
 		for i := range l {
-			out = append(out, visit{
-				at: l[i].OpenedAt, action: "login", Status: "success", From: l[i].Source, UserAgent: l[i].Kind, Session: l[i].ID, active: l[i].ClosedAt == nil,
+			out = append(out, trail.Visit{
+				At: l[i].OpenedAt, Status: trail.Success, From: l[i].Source, UserAgent: l[i].Kind, Session: l[i].ID, Active: l[i].ClosedAt == nil,
 			})
 		}
 		return out, err
@@ -107,62 +83,29 @@ func (g signInCommands) here(ctx context.Context, c *registry.Call) ([]visit, er
 	}
 	l, err := g.People.LastSessions(ctx, c.Actor, owner.ID, authLogLength)
 	for i := range l {
-		out = append(out, visit{
-			at: l[i].CreatedAt, action: "login", Status: "success", From: l[i].Address, UserAgent: l[i].UserAgent, Session: l[i].ID, active: l[i].Open,
+		out = append(out, trail.Visit{
+			At: l[i].CreatedAt, Status: trail.Success, From: l[i].Address, UserAgent: l[i].UserAgent, Session: l[i].ID, Active: l[i].Open,
 		})
 	}
 	return out, err
 }
 
-// elsewhere are the records that v-log-user-login and v-log-user-logout made.
-func (g signInCommands) elsewhere(ctx context.Context, c *registry.Call, about string) ([]visit, error) {
-	var records []entry
-	err := g.DB.InTenant(ctx, c.Actor.Tenant, func(tx *pg.Tx) (err error) {
-		records, err = trail(ctx, tx, c, "auth/"+about, authTrail)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var out []visit
-	for i := range records {
-		var v visit
-		if err := json.Unmarshal(records[i].diff, &v); err != nil {
-			return nil, err
-		}
-		v.at, v.action = records[i].at, "login"
-		if records[i].action == actLeft {
-			for j := range out {
-				out[j].active = out[j].active && out[j].Session != v.Session
-			}
-			v.action, v.Status = "logout", "success"
-		} else {
-			v.active = v.Status == "success"
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
 func (g signInCommands) came(ctx context.Context, c *registry.Call) error {
-	return g.record(ctx, c, actCame, audit.Diff{
-		"from": c.Str("IP"), "status": c.Str("STATUS"), "session": c.Str("SESSION_ID"), "user_agent": c.Str("USER_AGENT"), "reason": c.Str("REASON"),
+	about, err := logCommands(g).object(ctx, c)
+	if err != nil {
+		return err
+	}
+	return g.notes().Came(ctx, c.Actor, about, trail.Visit{
+		From: c.Str("IP"), Status: c.Str("STATUS"), Session: c.Str("SESSION_ID"), UserAgent: c.Str("USER_AGENT"), Reason: c.Str("REASON"),
 	})
 }
 
 func (g signInCommands) left(ctx context.Context, c *registry.Call) error {
-	return g.record(ctx, c, actLeft, audit.Diff{"session": c.Str("SESSION_ID")})
-}
-
-func (g signInCommands) record(ctx context.Context, c *registry.Call, action string, d audit.Diff) error {
-	if err := c.Actor.Require(actor.May(actor.Subscribers, actor.Write)); err != nil {
-		return err
-	}
-	about, err := logCommands{g.core}.object(ctx, c)
+	about, err := logCommands(g).object(ctx, c)
 	if err != nil {
 		return err
 	}
-	return g.DB.InTenant(ctx, c.Actor.Tenant, func(tx *pg.Tx) error { return audit.Record(ctx, tx, c.Actor, action, "auth/"+about, d) })
+	return g.notes().Left(ctx, c.Actor, about, c.Str("SESSION_ID"))
 }
 
 func noSecondFactor() error { return errs.New(errs.Missing, "2FA is not enabled") }
