@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what `make run` and `make test` need on Debian or Ubuntu, and only what is missing:
-# PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make.
+# PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make, and PHP
+# with curl: billing systems' clients are tested in their own language.
 # Makes the system account "culvert", which those servers run as when Culvert is started by root.
 # Says what it does; a second run does nothing.
 set -euo pipefail
@@ -15,6 +16,7 @@ command -v redis-server >/dev/null                || missing+=(redis-server)
 command -v curl >/dev/null                        || missing+=(curl)
 command -v gcc  >/dev/null                        || missing+=(gcc libc6-dev)
 command -v make >/dev/null                        || missing+=(make)
+php -r 'exit((int) !extension_loaded("curl"));' >/dev/null 2>&1 || missing+=(php-cli php-curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ]         || missing+=(ca-certificates)
 
 as_root=()
