@@ -20,6 +20,9 @@ func TestEveryKindIsWhole(t *testing.T) {
 			if k.Network != TCP && k.Network != UDP && k.Network != Both {
 				t.Errorf("network %q", k.Network)
 			}
+			if k.Options == nil {
+				t.Error("no type of its options: the API cannot describe them")
+			}
 			if got, ok := Lookup(k.Name); !ok || got.Name != k.Name {
 				t.Errorf("Lookup = %q, %v", got.Name, ok)
 			}

@@ -75,6 +75,10 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	w.want(t, 422, call{method: "GET", path: "/sessions", auth: key})
 	w.want(t, 200, call{method: "DELETE", path: "/sessions?login=" + sue, auth: key})
 	w.want(t, 401, call{method: "GET", path: "/me", auth: support})
+	// Another tenant's login is one that never was.
+	eve := w.signIn(t, w.Reseller(t, "thief"), "thief", "eve")
+	w.want(t, 404, call{method: "GET", path: "/sessions?login=" + ann, auth: eve})
+	w.want(t, 404, call{method: "DELETE", path: "/sessions?login=" + ann, auth: eve})
 	operator := w.signIn(t, w.Operator, "", "root1")
 	w.want(t, 200, call{method: "DELETE", path: "/sessions?login=" + ann, auth: operator})
 	w.want(t, 401, call{method: "GET", path: "/me", auth: boss})
