@@ -48,6 +48,7 @@ func refuse(r CommandRefusal, k errs.Kind, text string) error {
 // CommandKey proves an access key for the command API. An unknown id, a wrong secret and an expired key take the same
 // path through the database. Failures count against the address, not the key: its owner cannot be locked out.
 func (s *Commanders) CommandKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Commander, error) {
+	kid = keyID(kid)
 	byAddress := "command-address:" + NetworkOf(address)
 	presented := s.vault.Hash("access key", sec.Reveal())
 	var out *Commander

@@ -61,7 +61,16 @@ func (s *AccessKeys) AuthenticateKey(ctx context.Context, kid string, sec secret
 	return nil, &KeyError{refusal, errs.New(errs.Unauthorized, "access key is not valid")}
 }
 
+// keyID is the id, or one that nobody has: what cannot be an id is refused like an unknown one, after the same work.
+func keyID(text string) string {
+	if keyIDRule.MatchString(text) {
+		return text
+	}
+	return ""
+}
+
 func (s *AccessKeys) lookUpKey(ctx context.Context, kid string, sec secret.String, address netip.Addr) (*Authenticated, KeyRefusal, error) {
+	kid = keyID(kid)
 	presented := s.vault.Hash("access key", sec.Reveal())
 	var out Authenticated
 	var refusal KeyRefusal

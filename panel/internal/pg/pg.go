@@ -231,6 +231,8 @@ func Translate(op string, err error) error {
 		return err
 	case errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, pgx.ErrNoRows):
 		return errs.Wrap(errs.Missing, err, "%s: no such row", op)
+	case errors.As(err, &pe) && notText(pe.Code):
+		return errs.Wrap(errs.Invalid, err, "a text holds a NUL, or bytes that are no UTF-8")
 	case errors.As(err, &pe):
 		return errs.Wrap(kindOfState(pe.Code), err, "%s", op)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -239,6 +241,9 @@ func Translate(op string, err error) error {
 		return errs.Wrap(errs.Unavailable, err, "%s: database is not available", op)
 	}
 }
+
+// notText tells the answers to a text that the database cannot hold. Whoever sent it is at fault, wherever it got in.
+func notText(code string) bool { return code == "22021" || code == "22P05" }
 
 // kindOfState maps SQLSTATE classes; message texts are never matched.
 func kindOfState(code string) errs.Kind {
