@@ -9,6 +9,7 @@ import (
 	"culvert/shared/protocol/httpproxy"
 	"culvert/shared/protocol/hysteria"
 	"culvert/shared/protocol/socks"
+	"culvert/shared/protocol/wireguard"
 )
 
 // What a kind binds.
@@ -42,6 +43,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{Name: hysteria.Name, Network: UDP, Family: hysteria.Name, NeedsCertificate: hysteria.NeedsCertificate, Normalize: hysteria.Normalize, Options: hysteria.Options{}},
 		{Name: httpproxy.Name, Network: TCP, NeedsCertificate: httpproxy.NeedsCertificate, Normalize: httpproxy.Normalize, Options: httpproxy.Options{}},
+		{Name: wireguard.Name, Network: UDP, Peers: true, NeedsCertificate: wireguard.NeedsCertificate, Normalize: wireguard.Normalize, Options: wireguard.Options{}},
 		{Name: socks.Name, Network: TCP, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"culvert/agent/internal/route"
 	"culvert/agent/internal/session"
 	"culvert/agent/internal/state"
+	"culvert/agent/internal/tunnel"
 	"culvert/shared/logging"
 	"culvert/shared/nodeapi"
 	"culvert/shared/run"
@@ -44,6 +45,7 @@ type Agent struct {
 	state   *state.Store
 	meter   *meter.Meter
 	engine  *engine.Engine
+	tunnel  tunnel.Tunnel
 	control *control.Agent
 	healer  *run.Loop
 	stop    context.CancelFunc
@@ -87,7 +89,7 @@ func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identit
 	kinds := factories()
 	a.engine, err = engine.New(engine.Config{
 		Node: who.Node, Factories: kinds, Exits: map[string]exit.Exit{route.Direct: &exit.Direct{}}, Sockets: &listen.Pool{},
-		Store: a.state, Meter: a.meter, Log: a.log,
+		Store: a.state, Meter: a.meter, Tunnel: &a.tunnel, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -178,6 +180,7 @@ func (a *Agent) Close(ctx context.Context) error {
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.Close(ctx))
 	}
+	a.tunnel.Close()
 	a.closing.Store(true)
 	if a.meter != nil {
 		err = errors.Join(err, a.meter.Close())

@@ -5,6 +5,7 @@ import (
 	"culvert/agent/internal/ingress/httpproxy"
 	"culvert/agent/internal/ingress/hysteria"
 	"culvert/agent/internal/ingress/socks"
+	"culvert/agent/internal/ingress/wireguard"
 )
 
 // factories lists the protocols that this build serves, one line each; the same kinds as shared/protocol's registry.
@@ -13,5 +14,6 @@ func factories() map[string]ingress.Factory {
 		"hysteria2": hysteria.New,
 		"http":      httpproxy.New,
 		"socks5":    socks.New,
+		"wireguard": wireguard.New,
 	}
 }

@@ -95,7 +95,7 @@ func (h *host) admit(f flow.Flow) (*session.Session, *meter.Account, error) {
 }
 
 // Lease implements ingress.Host.
-func (h *host) Lease(ctx context.Context, p flow.Principal, pool string, want ...netip.Addr) (ingress.Lease, error) {
+func (h *host) Lease(ctx context.Context, p flow.Principal, spec ingress.LeaseSpec) (ingress.Lease, error) {
 	if _, _, err := h.admit(flow.Flow{Principal: p}); err != nil {
 		return nil, err
 	}
@@ -103,5 +103,5 @@ func (h *host) Lease(ctx context.Context, p flow.Principal, pool string, want ..
 	if h.cfg.Tunnel == nil {
 		return nil, fmt.Errorf("%w: this node has no tunnel", flow.ErrNoRoute)
 	}
-	return h.cfg.Tunnel.Lease(ctx, h, p, pool, want...)
+	return h.cfg.Tunnel.Lease(ctx, h, p, spec)
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,7 +39,7 @@ type Store interface {
 
 // Tunnel leases inner addresses for packet VPNs. It calls the Host it is given for every flow it finds.
 type Tunnel interface {
-	Lease(ctx context.Context, host ingress.Host, p flow.Principal, pool string, want ...netip.Addr) (ingress.Lease, error)
+	Lease(ctx context.Context, host ingress.Host, p flow.Principal, spec ingress.LeaseSpec) (ingress.Lease, error)
 }
 
 // Config of an engine.

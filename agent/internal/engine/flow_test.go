@@ -106,7 +106,7 @@ func TestPrincipalsCannotBeMade(t *testing.T) {
 		if _, err := h.Associate(t.Context(), f); !errors.Is(err, flow.ErrCut) {
 			t.Errorf("associate as %+v: %v", p, err)
 		}
-		if _, err := h.Lease(t.Context(), p, "pool"); !errors.Is(err, flow.ErrCut) {
+		if _, err := h.Lease(t.Context(), p, ingress.LeaseSpec{}); !errors.Is(err, flow.ErrCut) {
 			t.Errorf("lease as %+v: %v", p, err)
 		}
 	}
@@ -122,12 +122,12 @@ func TestBounds(t *testing.T) {
 			t.Errorf("flow %d: %v", i, err)
 		}
 	}
-	if _, err := h.Lease(t.Context(), s.Principal(), "p"); !errors.Is(err, flow.ErrOverload) {
+	if _, err := h.Lease(t.Context(), s.Principal(), ingress.LeaseSpec{}); !errors.Is(err, flow.ErrOverload) {
 		t.Error(err)
 	}
 	s.End()
 	_, h, s, _ = signedIn(t, false)
-	if _, err := h.Lease(t.Context(), s.Principal(), "p"); !errors.Is(err, flow.ErrNoRoute) {
+	if _, err := h.Lease(t.Context(), s.Principal(), ingress.LeaseSpec{}); !errors.Is(err, flow.ErrNoRoute) {
 		t.Errorf("a lease without a tunnel: %v", err)
 	}
 }

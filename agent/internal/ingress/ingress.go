@@ -60,10 +60,9 @@ type Host interface {
 	Dial(ctx context.Context, f flow.Flow) (Conn, error)
 	// Associate admits and opens a UDP association. Each datagram's destination gets its own verdict.
 	Associate(ctx context.Context, f flow.Flow) (PacketConn, error)
-	// Lease admits principal p for a packet VPN and leases inner addresses. Packets from those addresses enter the
-	// tunnel, whose flows carry p. want names addresses that were fixed when the client was configured (WireGuard);
-	// without it they are taken from pool (IKEv2, L2TP). Kinds without packets never call it.
-	Lease(ctx context.Context, p flow.Principal, pool string, want ...netip.Addr) (Lease, error)
+	// Lease admits principal p for a packet VPN and gives it a place in the ingress's own network. Packets from the
+	// lease's addresses enter the tunnel, whose flows carry p. Kinds without packets never call it.
+	Lease(ctx context.Context, p flow.Principal, spec LeaseSpec) (Lease, error)
 }
 
 // Session is one signed-in client connection, or what the protocol takes for one.
@@ -100,13 +99,22 @@ type PacketConn interface {
 	Close() error
 }
 
+// LeaseSpec describes a client's place in an ingress's network. All but Addrs and Deliver is the same for every lease of one
+// ingress.
+type LeaseSpec struct {
+	Addrs    []netip.Addr        // the client's inner addresses; identity is the source address of its packets
+	Inner    []netip.Prefix      // the network's own addresses: clients do not reach each other there
+	Resolver []netip.Addr        // addresses that answer DNS inside, on port 53
+	Upstream netip.AddrPort      // the resolver that is asked, through the subscriber's route
+	MTU      int                 // of packets to clients
+	Deliver  func(packet []byte) // takes packets to Addrs; they are its own until it returns. It may wait for room
+}
+
 // Lease holds a packet VPN's inner addresses until Release.
 type Lease interface {
 	Addrs() []netip.Addr
 	// Inject hands a packet from the subscriber to the netstack; the packet is copied before Inject returns.
 	Inject(packet []byte) error
-	// Deliver sets where packets for these addresses go; called once, before the first Inject.
-	Deliver(func(packet []byte) error)
 	Release()
 }
 

@@ -179,6 +179,10 @@ func CloseWrite(c net.Conn) (bool, error) {
 
 // Abort closes c at once, without farewell and without waiting: a reset for TCP, also under TLS.
 func Abort(c net.Conn) {
+	if a, ok := c.(interface{ Abort() }); ok { // a connection of the packet tunnel
+		a.Abort()
+		return
+	}
 	if t := rawOf(c); t != nil {
 		_ = t.SetLinger(0) // best effort: without it, the peer sees an ordinary end
 		_ = t.Close()

@@ -22,9 +22,23 @@ func (w *World) connect(c Credential) (Client, error) {
 	if w.h.Secret && c.Secret == "" {
 		c = Credential{Secret: c.Name + ":" + c.Password}
 	}
+	c.Number = w.number(c.Name)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return w.h.Connect(ctx, w.Server, c)
+}
+
+// number is that of one of the subscriber's devices, the next one each time; a stranger takes one that is in use.
+func (w *World) number(login string) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.used++
+	for _, r := range w.rows {
+		if first := w.numbers[r.ID]; r.Login() == login && first != 0 {
+			return first + w.used%devices
+		}
+	}
+	return 2
 }
 
 // Dial opens a flow of u's to dest over a client of its own.
@@ -47,7 +61,11 @@ func (w *World) try(c Credential, dest string) error {
 		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	wait := patience
+	if w.h.Silence > 0 {
+		wait = w.h.Silence
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	conn, err := cl.Dial(ctx, dest)
 	if err != nil {

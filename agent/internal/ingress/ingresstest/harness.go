@@ -32,10 +32,20 @@ type Harness struct {
 	Secret    bool // opens with one string: a generated secret, a password alone, name:password
 	// Refusal: a destination that cannot be reached, or is not allowed, fails Dial (instead of ending the stream).
 	Refusal bool
+	// Silence: who is refused hears nothing at all; a client gives up after this long. Zero where a refusal is told.
+	Silence time.Duration
+	// Outside: the protocol's clients cannot name loopback addresses. Where the suite's services are, the client says Alias,
+	// and the world's exit leads there.
+	Outside bool
+	// Peer returns the public key of the device that presents c, for kinds whose subscribers have peers.
+	Peer func(c Credential) []byte
 	// Hidden: a cut flow may show to an idle client only as silence for this long (QUIC without a close). Zero means
 	// that the client sees the end at once.
 	Hidden time.Duration
 }
+
+// Alias stands for this machine in the destinations of protocols with Harness.Outside.
+func Alias() netip.Addr { return netip.MustParseAddr("203.0.113.9") }
 
 // Server is where a client connects to.
 type Server struct {
@@ -49,6 +59,7 @@ type Credential struct {
 	Name     string // with realm
 	Password string
 	Secret   string
+	Number   int64 // of the device, for kinds whose subscribers have peers; the world fills it in
 }
 
 // Client is one device. Its methods are used from many goroutines at once.

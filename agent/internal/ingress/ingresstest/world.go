@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"culvert/agent/internal/meter"
 	"culvert/agent/internal/route"
 	"culvert/agent/internal/state"
+	"culvert/agent/internal/tunnel"
 	"culvert/shared/id"
 	"culvert/shared/nodeapi"
 	"culvert/shared/protocol"
@@ -48,6 +50,8 @@ type World struct {
 	sections nodeapi.Sections
 	rows     map[string]nodeapi.Subscriber
 	usage    map[string]nodeapi.Usage
+	numbers  map[string]int64 // of each subscriber's first device
+	used     int64            // of devices, so that each client gets the next
 	sessions []nodeapi.SessionRecord
 	closed   bool
 }
@@ -67,7 +71,7 @@ func NewWorld(t testing.TB, h Harness, users ...*User) *World {
 	}
 	w := &World{
 		t: t, h: h, kind: kind, pool: &listen.Pool{}, node: id.New(id.Node), rows: map[string]nodeapi.Subscriber{},
-		usage: map[string]nodeapi.Usage{},
+		usage: map[string]nodeapi.Usage{}, numbers: map[string]int64{},
 	}
 	opts, err := kind.Normalize(h.Options)
 	if err != nil {
@@ -113,10 +117,15 @@ func (w *World) start() {
 		w.Built.Add(1)
 		return w.h.Factory(spec, host)
 	}
+	var out exit.Exit = &exit.Direct{}
+	if w.h.Outside {
+		out = aliasExit{out}
+	}
+	packets := &tunnel.Tunnel{}
 	e, err := engine.New(engine.Config{
 		Node: w.node, Factories: map[string]ingress.Factory{w.h.Kind: factory},
-		Exits: map[string]exit.Exit{route.Direct: &exit.Direct{}}, Sockets: w.pool, Store: store, Meter: m, Log: log,
-		Drain: time.Second,
+		Exits: map[string]exit.Exit{route.Direct: out}, Sockets: w.pool, Store: store, Meter: m, Log: log,
+		Tunnel: packets, Drain: time.Second,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -126,6 +135,7 @@ func (w *World) start() {
 	e.Start(context.Background())
 	w.t.Cleanup(func() {
 		w.Close()
+		packets.Close()
 		if err := errors.Join(m.Close(), store.Close()); err != nil {
 			w.t.Errorf("close: %v", err)
 		}
@@ -221,7 +231,30 @@ func (w *World) row(u *User) nodeapi.Subscriber {
 		sum := sha256.Sum256([]byte(u.Secret))
 		r.Secrets = []nodeapi.Secret{{Family: w.kind.Family, SHA256: sum[:]}}
 	}
+	if w.h.Peer != nil {
+		r.Peers = w.peers(u)
+	}
 	return r
+}
+
+// devices is how many a user has, for kinds with peers: each of the suite's clients is a device of its own.
+const devices = 32
+
+func (w *World) peers(u *User) []nodeapi.Peer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.numbers[u.Row.ID]
+	if first == 0 {
+		first = int64(len(w.numbers))*devices + 2
+		w.numbers[u.Row.ID] = first
+	}
+	out := make([]nodeapi.Peer, devices)
+	c := u.Credential()
+	for i := range out {
+		c.Number = first + int64(i)
+		out[i] = nodeapi.Peer{Device: fmt.Sprintf("dev_%s%02d", u.Row.ID[4:28], i), PublicKey: w.h.Peer(c), Number: c.Number}
+	}
+	return out
 }
 
 func (w *World) derive(password string, salt []byte, cost int) []byte {
