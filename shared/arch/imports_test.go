@@ -93,7 +93,7 @@ func agentImports() map[string]string {
 		"ingress": "flow",
 		"keyring": "flow", "route": "flow", "meter": "flow", "session": "flow", "listen": "flow", "exit": "flow",
 		"relay":  "flow exit ingress",
-		"tunnel": "flow hostnet",
+		"tunnel": "flow ingress hostnet", // it asks the Host for the flows that packets are
 		"health": "flow",
 		"engine": "flow ingress keyring route meter session listen exit relay tunnel hostnet child health",
 	}

@@ -55,7 +55,7 @@ func newNetwork(spec ingress.LeaseSpec) (*network, error) {
 			TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
 		}),
 	}
-	n.ctx, n.end = context.WithCancel(context.Background())
+	n.ctx, n.end = context.WithCancel(context.Background()) // a network lives as long as its leases, whoever came first
 	if err := n.configure(); err != nil {
 		n.end()
 		n.stack.Close()

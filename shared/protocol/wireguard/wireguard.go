@@ -135,7 +135,7 @@ func (k Key) String() string { return base64.StdEncoding.EncodeToString(k[:]) }
 // ParseKey reads a key as WireGuard's tools write it.
 func ParseKey(s string) (Key, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != 32 {
+	if err != nil || len(b) != 32 || len(s) != base64.StdEncoding.EncodedLen(32) { // the decoder skips line breaks
 		return Key{}, errors.New("must be 32 bytes in base64, as wg genkey prints them")
 	}
 	return Key(b), nil

@@ -32,11 +32,17 @@ func TestOptions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			once, err := Normalize(json.RawMessage(strings.Replace(c.in, "KEY", someKey, 1)))
-			if path, _ := nodeapi.AsField(err); path != c.path || (err != nil) != (c.path != "") {
-				t.Fatalf("error %v, want one about %q", err, c.path)
+			if c.path != "" {
+				if err == nil {
+					t.Fatalf("taken: %s", once)
+				}
+				if path, _ := nodeapi.AsField(err); path != c.path {
+					t.Errorf("error %v, want one about %q", err, c.path)
+				}
+				return
 			}
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
 			if twice, err := Normalize(once); err != nil || string(twice) != string(once) {
 				t.Errorf("twice: %s, %v", twice, err)
