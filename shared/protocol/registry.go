@@ -8,6 +8,7 @@ import (
 
 	"culvert/shared/protocol/httpproxy"
 	"culvert/shared/protocol/hysteria"
+	"culvert/shared/protocol/shadowsocks"
 	"culvert/shared/protocol/socks"
 	"culvert/shared/protocol/wireguard"
 )
@@ -34,6 +35,10 @@ type Kind struct {
 	// Normalize decodes options strictly, fills the defaults and checks every rule. Faults are *nodeapi.FieldError with
 	// a path relative to the options. Normalizing twice changes nothing.
 	Normalize func(opts json.RawMessage) (json.RawMessage, error)
+	// Hidden are the options that nobody is shown once they are set: keys. An update that leaves them out keeps them.
+	Hidden []string
+	// Complete makes the hidden options that are left out; nil where there is nothing to make.
+	Complete func(opts json.RawMessage) (json.RawMessage, error)
 	// Options is the zero value of what Normalize decodes: documentation is made from its type.
 	Options any
 }
@@ -43,7 +48,11 @@ func Kinds() []Kind {
 	return []Kind{
 		{Name: hysteria.Name, Network: UDP, Family: hysteria.Name, NeedsCertificate: hysteria.NeedsCertificate, Normalize: hysteria.Normalize, Options: hysteria.Options{}},
 		{Name: httpproxy.Name, Network: TCP, NeedsCertificate: httpproxy.NeedsCertificate, Normalize: httpproxy.Normalize, Options: httpproxy.Options{}},
-		{Name: wireguard.Name, Network: UDP, Peers: true, NeedsCertificate: wireguard.NeedsCertificate, Normalize: wireguard.Normalize, Options: wireguard.Options{}},
+		{
+			Name: wireguard.Name, Network: UDP, Peers: true, NeedsCertificate: wireguard.NeedsCertificate, Normalize: wireguard.Normalize,
+			Hidden: []string{"private_key"}, Complete: wireguard.Complete, Options: wireguard.Options{},
+		},
+		{Name: shadowsocks.Name, Network: Both, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate, Normalize: shadowsocks.Normalize, Options: shadowsocks.Options{}},
 		{Name: socks.Name, Network: TCP, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}
 }

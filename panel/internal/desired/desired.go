@@ -12,7 +12,6 @@ import (
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
-	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/vault"
 	"culvert/shared/nodeapi"
 )
@@ -24,6 +23,8 @@ type Settings interface {
 
 // Service compiles and serves desired states.
 type Service struct {
+	Peers Peers // set before use; nil: nobody has devices
+
 	db       *pg.DB
 	vault    *vault.Vault
 	certs    *cert.Service
@@ -171,20 +172,22 @@ func (s *Service) CompileNode(ctx context.Context, node string) error {
 		}
 		after := ""
 		for {
-			views, err := subscriber.ForNodes(ctx, tx, nil, after, pageSize)
+			page, err := s.candidates(ctx, tx, nil, after, pageSize)
 			if err != nil {
 				return err
 			}
-			for i := range views {
-				st.weigh(&views[i], held)
+			for i := range page {
+				if err := s.weigh(ctx, st, &page[i], held); err != nil {
+					return err
+				}
 			}
 			if err := s.storeRows(ctx, tx, st); err != nil { // a page at a time: a node may have 100,000
 				return err
 			}
-			if len(views) < pageSize {
+			if len(page) < pageSize {
 				break
 			}
-			after = views[len(views)-1].Row.ID
+			after = page[len(page)-1].view.Row.ID
 		}
 		st.dropRest(held)
 		return s.publish(ctx, tx, st)
@@ -204,7 +207,7 @@ func (s *Service) compileSubscribers(ctx context.Context, ids []string) error {
 		if err != nil || len(states) == 0 {
 			return err
 		}
-		views, err := subscriber.ForNodes(ctx, tx, ids, "", len(ids))
+		all, err := s.candidates(ctx, tx, ids, "", len(ids))
 		if err != nil {
 			return err
 		}
@@ -217,8 +220,10 @@ func (s *Service) compileSubscribers(ctx context.Context, ids []string) error {
 			if mine == nil {
 				mine = map[string]digest{}
 			}
-			for i := range views {
-				st.weigh(&views[i], mine)
+			for i := range all {
+				if err := s.weigh(ctx, st, &all[i], mine); err != nil {
+					return err
+				}
 			}
 			st.dropRest(mine)
 			if err := s.publish(ctx, tx, st); err != nil {

@@ -245,8 +245,14 @@ func TestIngressesCertificatesAndTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(t)
-	if rows, _ := w.sync(t); rows != 0 || len(w.agent.sections.Ingresses) != 1 || len(w.agent.sections.Certificates) != 1 {
+	if n := len(w.agent.rows[s.ID].Secrets); n != 0 {
+		t.Errorf("a node without an ingress for them holds %d secrets", n)
+	}
+	if rows, _ := w.sync(t); rows != 1 || len(w.agent.sections.Ingresses) != 1 || len(w.agent.sections.Certificates) != 1 {
 		t.Fatalf("ingress: %d rows, sections %+v", rows, w.agent.sections.Ingresses)
+	}
+	if x := w.agent.rows[s.ID].Secrets; len(x) != 1 || x[0].Family != "hysteria2" || x[0].Clear != "" {
+		t.Errorf("the first Hysteria ingress brought %+v", x)
 	}
 	if err := certs.Delete(ctx, w.Operator, c.ID); err == nil {
 		t.Error("a certificate in use was deleted")

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"culvert/panel/internal/pg"
-	"culvert/panel/internal/subscriber"
 	"culvert/shared/nodeapi"
 )
 
@@ -36,6 +35,7 @@ type nodeState struct {
 	sections    nodeapi.Sections
 	sectionsRev int64
 	sectionsNew bool
+	needs       needs
 
 	changed []nodeapi.Subscriber
 	sums    [][32]byte
@@ -111,6 +111,7 @@ func (s *Service) lock(ctx context.Context, tx *pg.Tx, where string, args ...any
 		if err := json.Unmarshal(body, &st.sections); err != nil {
 			return nil, fmt.Errorf("sections of %s: %w", st.node, err)
 		}
+		st.needs = needsOf(&st.sections)
 	}
 	return out, nil
 }
@@ -118,27 +119,32 @@ func (s *Service) lock(ctx context.Context, tx *pg.Tx, where string, args ...any
 func (st *nodeState) setSections(s nodeapi.Sections) {
 	before, after := nodeapi.HashState(st.sections, 0, [32]byte{}), nodeapi.HashState(s, 0, [32]byte{})
 	st.sectionsNew = before != after || st.sectionsRev == 0
-	st.sections = s
+	st.sections, st.needs = s, needsOf(&s)
 }
 
 // weigh compares a subscriber with what the node holds and notes the difference. It takes the id out of held.
-func (st *nodeState) weigh(v *subscriber.NodeView, held map[string]digest) {
-	old, has := held[v.Row.ID]
-	if !Serves(v, st.groups) {
-		return // dropRest makes the tombstone
+func (s *Service) weigh(ctx context.Context, st *nodeState, c *candidate, held map[string]digest) error {
+	id := c.view.Row.ID
+	old, has := held[id]
+	if !Serves(&c.view, st.groups) {
+		return nil // dropRest makes the tombstone
 	}
-	delete(held, v.Row.ID)
-	sum := v.Row.Digest()
+	f, err := s.form(ctx, c, &st.needs)
+	if err != nil {
+		return err
+	}
+	delete(held, id)
 	if has && !old.removed {
-		if old.sum == sum {
-			return
+		if old.sum == f.sum {
+			return nil
 		}
 		nodeapi.Mix(&st.mixed, old.sum)
 	} else {
 		st.rows++
 	}
-	nodeapi.Mix(&st.mixed, sum)
-	st.changed, st.sums = append(st.changed, v.Row), append(st.sums, sum)
+	nodeapi.Mix(&st.mixed, f.sum)
+	st.changed, st.sums = append(st.changed, f.row), append(st.sums, f.sum)
+	return nil
 }
 
 // dropRest turns the rows that nobody weighed into tombstones.

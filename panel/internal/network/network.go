@@ -99,6 +99,9 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, g Ingress) (*Ingres
 	if err := a.Require(actor.May(actor.Network, actor.Write)); err != nil {
 		return nil, err
 	}
+	if err := g.complete(nil); err != nil {
+		return nil, err
+	}
 	if err := g.check(); err != nil {
 		return nil, err
 	}
@@ -123,6 +126,7 @@ func (s *Service) Create(ctx context.Context, a actor.Actor, g Ingress) (*Ingres
 	if err != nil {
 		return nil, err
 	}
+	g = g.shown()
 	return &g, nil
 }
 
@@ -190,7 +194,11 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, gid string) (*Ingress,
 		g, err = s.load(ctx, tx, gid)
 		return err
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	out := g.shown()
+	return &out, nil
 }
 
 // List lists ingresses of a node, or of all when node is empty, after the id after.
@@ -207,6 +215,9 @@ func (s *Service) List(ctx context.Context, a actor.Actor, node, after string, l
 		}
 		return err
 	})
+	for i := range out {
+		out[i] = out[i].shown()
+	}
 	return out, err
 }
 
@@ -227,6 +238,9 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 		edit(g)
 		g.TenantID, g.ID, g.NodeID, g.Kind, g.CreatedAt = before.TenantID, before.ID, before.NodeID, before.Kind, before.CreatedAt
 		g.Version, g.UpdatedAt, g.Fault = before.Version+1, tx.Now, ""
+		if err := g.complete(before.Options); err != nil {
+			return err
+		}
 		if err := g.check(); err != nil {
 			return err
 		}
@@ -245,7 +259,11 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 		}
 		return s.told(ctx, tx, a, g, "ingress.update", diff)
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	out := g.shown()
+	return &out, nil
 }
 
 // Delete removes an ingress and ends what runs through it.

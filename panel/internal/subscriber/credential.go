@@ -13,6 +13,7 @@ import (
 	"culvert/panel/internal/audit"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/vault"
 	"culvert/shared/protocol"
 	"culvert/shared/secret"
 )
@@ -114,6 +115,12 @@ func (s *Service) addSecrets(ctx context.Context, tx *pg.Tx, tenant, sid string,
 		}
 	}
 	return nil
+}
+
+// OpenSecret opens a subscriber's generated secret from its sealed form.
+func OpenSecret(ctx context.Context, v *vault.Vault, sid, family string, sealed []byte) (string, error) {
+	clear, err := v.Open(ctx, sealSecret, sid+"/"+family, sealed)
+	return string(clear), err
 }
 
 // Credentials are a subscriber's ways in, in clear: for the seller and the subscriber only.

@@ -1,6 +1,7 @@
 package subscriber
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -126,7 +127,8 @@ func tell(ctx context.Context, tx *pg.Tx, who []ref, action string) error {
 
 // NodeView is what the compiler of desired states needs of a subscriber.
 type NodeView struct {
-	Row        nodeapi.Subscriber
+	Row        nodeapi.Subscriber // whole: what one node needs of it is up to the compiler
+	Sealed     map[string][]byte  // generated secrets by family, see OpenSecret
 	TenantID   string
 	NodeGroups []string // empty = all that the tenant may use
 }
@@ -157,16 +159,21 @@ func ForNodes(ctx context.Context, tx *pg.Tx, ids []string, after string, limit 
 	if err := grant(ctx, tx, out); err != nil {
 		return nil, err
 	}
-	err = tx.Query(ctx, `SELECT subscriber_id, family, sha256 FROM credential WHERE subscriber_id >= $1 AND subscriber_id <= $2
+	err = tx.Query(ctx, `SELECT subscriber_id, family, sha256, sealed FROM credential WHERE subscriber_id >= $1 AND subscriber_id <= $2
 		AND ($3::text[] IS NULL OR subscriber_id = ANY($3)) ORDER BY subscriber_id, family`,
 		[]any{out[0].Row.ID, out[len(out)-1].Row.ID, ids}, func(r pg.Row) error {
 			var sid string
 			var c nodeapi.Secret
-			if err := r.Scan(&sid, &c.Family, &c.SHA256); err != nil {
+			var sealed []byte
+			if err := r.Scan(&sid, &c.Family, &c.SHA256, &sealed); err != nil {
 				return err
 			}
 			if i, ok := at[sid]; ok {
 				out[i].Row.Secrets = append(out[i].Row.Secrets, c)
+				if out[i].Sealed == nil {
+					out[i].Sealed = map[string][]byte{}
+				}
+				out[i].Sealed[c.Family] = bytes.Clone(sealed)
 			}
 			return nil
 		})
