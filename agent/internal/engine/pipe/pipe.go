@@ -7,7 +7,6 @@
 package pipe
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -66,13 +65,14 @@ func (p *Pump) Copy(dst, src net.Conn, g Gauge) error {
 	return p.stepped(dst, src, w, g)
 }
 
-// rawOf finds the TCP socket under c, through TLS.
+// rawOf finds the TCP socket under c, through TLS and whatever else says what it runs over. Such a connection goes on after
+// a read that timed out, and has then handed over all that it took from its socket and could decrypt.
 func rawOf(c net.Conn) *net.TCPConn {
 	for {
 		switch t := c.(type) {
 		case *net.TCPConn:
 			return t
-		case *tls.Conn:
+		case interface{ NetConn() net.Conn }: // *tls.Conn, a Shadowsocks stream
 			c = t.NetConn()
 		default:
 			return nil
