@@ -52,7 +52,10 @@ func Kinds() []Kind {
 			Name: wireguard.Name, Network: UDP, Peers: true, NeedsCertificate: wireguard.NeedsCertificate, Normalize: wireguard.Normalize,
 			Hidden: []string{"private_key"}, Complete: wireguard.Complete, Options: wireguard.Options{},
 		},
-		{Name: shadowsocks.Name, Network: Both, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate, Normalize: shadowsocks.Normalize, Options: shadowsocks.Options{}},
+		{
+			Name: shadowsocks.Name, Network: Both, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate,
+			Normalize: shadowsocks.Normalize, Hidden: []string{"key"}, Complete: shadowsocks.Complete, Options: shadowsocks.Options{},
+		},
 		{Name: socks.Name, Network: TCP, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}
 }

@@ -88,8 +88,8 @@ func thousandFlows(t *testing.T, h Harness) {
 		})
 	}
 	open.Wait()
-	if s := w.Engine.State(); s.Flows != flows && !t.Failed() {
-		t.Errorf("%d flows are open, %d were opened", s.Flows, flows)
+	if !t.Failed() {
+		w.flows(flows) // not every protocol tells its client when a flow is open
 	}
 	close(goOn)
 	done.Wait()

@@ -218,6 +218,10 @@ func NewUser(name string) *User {
 	}
 }
 
+// Clear is the generated secret for kinds whose nodes have it in clear. It follows from name and password, so that whatever
+// the suite says of those is true of it.
+func (u *User) Clear() string { return u.Row.Login() + ":" + u.Password }
+
 // Credential is what the user's client presents.
 func (u *User) Credential() Credential { return Credential{Name: u.Row.Login(), Password: u.Password} }
 
@@ -227,7 +231,10 @@ func (w *World) row(u *User) nodeapi.Subscriber {
 	r.Protocols = []string{w.h.Kind}
 	salt := []byte("salt of " + r.ID)
 	r.Password = &nodeapi.Verifier{Salt: salt, Iterations: passwordCost, Hash: w.derive(u.Password, salt, passwordCost)}
-	if w.kind.Family != "" {
+	switch {
+	case w.kind.Clear:
+		r.Secrets = []nodeapi.Secret{{Family: w.kind.Family, Clear: u.Clear()}}
+	case w.kind.Family != "":
 		sum := sha256.Sum256([]byte(u.Secret))
 		r.Secrets = []nodeapi.Secret{{Family: w.kind.Family, SHA256: sum[:]}}
 	}
