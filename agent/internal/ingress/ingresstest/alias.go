@@ -13,8 +13,11 @@ import (
 type aliasExit struct{ exit.Exit }
 
 func unalias(d flow.Dest) flow.Dest {
-	if d.Addr == Alias() {
+	switch d.Addr {
+	case Alias():
 		d.Addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case Alias6():
+		d.Addr = netip.IPv6Loopback()
 	}
 	return d
 }

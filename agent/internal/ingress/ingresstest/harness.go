@@ -47,6 +47,9 @@ type Harness struct {
 // Alias stands for this machine in the destinations of protocols with Harness.Outside.
 func Alias() netip.Addr { return netip.MustParseAddr("203.0.113.9") }
 
+// Alias6 is Alias for IPv6.
+func Alias6() netip.Addr { return netip.MustParseAddr("2001:db8::9") }
+
 // Server is where a client connects to.
 type Server struct {
 	Addr  netip.AddrPort
