@@ -6,6 +6,50 @@ CREATE FUNCTION public.current_tenant() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT NULLIF(current_setting('culvert.tenant', true), '') $$;
 
+CREATE FUNCTION public.device_number_return() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.number >= (SELECT last_value FROM device_number_next) THEN
+        PERFORM pg_advisory_xact_lock(7203446); -- the sequence may be about to step over it
+    END IF;
+    IF OLD.number <= (SELECT last_value FROM device_number_next WHERE is_called) THEN
+        INSERT INTO device_number_free (number) VALUES (OLD.number) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.device_number_take(wanted bigint, key bytea) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    n bigint;
+BEGIN
+    IF EXISTS (SELECT FROM device WHERE public_key = key) THEN
+        RETURN 0;
+    END IF;
+    IF wanted IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(7203446);
+        IF wanted < 2 OR EXISTS (SELECT FROM device WHERE number = wanted) THEN
+            RETURN NULL;
+        END IF;
+        DELETE FROM device_number_free WHERE number = wanted;
+        RETURN wanted;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(7203446);
+    DELETE FROM device_number_free WHERE number = (SELECT f.number FROM device_number_free f ORDER BY f.number LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING number INTO n;
+    WHILE n IS NULL LOOP
+        n := nextval('device_number_next');
+        IF EXISTS (SELECT FROM device WHERE number = n) THEN
+            n := NULL;
+        END IF;
+    END LOOP;
+    RETURN n;
+END $$;
+
 CREATE PROCEDURE public.guard_tenant_table(IN tab regclass, IN app_rights text)
     LANGUAGE plpgsql
     AS $$
@@ -222,6 +266,52 @@ CREATE TABLE public.desired_subscriber (
     digest bytea NOT NULL,
     "row" bytea NOT NULL
 );
+
+CREATE TABLE public.device (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    name text NOT NULL,
+    public_key bytea NOT NULL,
+    private_key bytea,
+    preshared_key bytea,
+    number bigint NOT NULL,
+    ingress_id text,
+    disabled boolean DEFAULT false NOT NULL,
+    shown boolean DEFAULT false NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_name_check CHECK ((name ~ '^[A-Za-z0-9 ._-]{1,64}$'::text)),
+    CONSTRAINT device_number_check CHECK ((number >= 2)),
+    CONSTRAINT device_public_key_check CHECK ((length(public_key) = 32))
+);
+
+ALTER TABLE ONLY public.device FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.device_number_free (
+    number bigint NOT NULL
+);
+
+CREATE SEQUENCE public.device_number_next
+    START WITH 2
+    INCREMENT BY 1
+    MINVALUE 2
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.download_link (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    device_id text NOT NULL,
+    ingress_id text DEFAULT ''::text NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    redeemed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.download_link FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.enrol_token (
     tenant_id text NOT NULL,
@@ -506,6 +596,25 @@ CREATE TABLE public.plan (
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.profile_setting (
+    tenant_id text NOT NULL,
+    remark text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    support_url text DEFAULT ''::text NOT NULL,
+    web_page_url text DEFAULT ''::text NOT NULL,
+    update_hours integer NOT NULL,
+    show_once boolean DEFAULT false NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT profile_setting_remark_check CHECK (((length(remark) >= 1) AND (length(remark) <= 128))),
+    CONSTRAINT profile_setting_support_url_check CHECK ((length(support_url) <= 512)),
+    CONSTRAINT profile_setting_title_check CHECK ((length(title) <= 64)),
+    CONSTRAINT profile_setting_update_hours_check CHECK (((update_hours >= 1) AND (update_hours <= 720))),
+    CONSTRAINT profile_setting_web_page_url_check CHECK ((length(web_page_url) <= 512))
+);
+
+ALTER TABLE ONLY public.profile_setting FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.quota_slice (
     tenant_id text NOT NULL,
     subscriber_id text NOT NULL,
@@ -597,6 +706,26 @@ CREATE TABLE public.subscriber (
 );
 
 ALTER TABLE ONLY public.subscriber FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.subscription_token (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    expires_at timestamp with time zone,
+    fetches bigint DEFAULT 0 NOT NULL,
+    fetched_at timestamp with time zone,
+    fetched_by text DEFAULT ''::text NOT NULL,
+    fetched_from text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT subscription_token_comment_check CHECK ((length(comment) <= 255))
+);
+
+ALTER TABLE ONLY public.subscription_token FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.tenant (
     tenant_id text NOT NULL,
@@ -720,6 +849,33 @@ ALTER TABLE ONLY public.desired_state
 ALTER TABLE ONLY public.desired_subscriber
     ADD CONSTRAINT desired_subscriber_pkey PRIMARY KEY (node_id, subscriber_id);
 
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_number UNIQUE (number);
+
+ALTER TABLE ONLY public.device_number_free
+    ADD CONSTRAINT device_number_free_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_public_key UNIQUE (public_key);
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_tenant_id_subscriber_id_name_key UNIQUE (tenant_id, subscriber_id, name);
+
+ALTER TABLE ONLY public.download_link
+    ADD CONSTRAINT download_link_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.download_link
+    ADD CONSTRAINT download_link_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.download_link
+    ADD CONSTRAINT download_link_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.enrol_token
     ADD CONSTRAINT enrol_token_hash_key UNIQUE (hash);
 
@@ -825,6 +981,9 @@ ALTER TABLE ONLY public.plan
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.profile_setting
+    ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.quota_slice
     ADD CONSTRAINT quota_slice_pkey PRIMARY KEY (subscriber_id, node_id, period);
 
@@ -842,6 +1001,15 @@ ALTER TABLE ONLY public.subscriber
 
 ALTER TABLE ONLY public.subscriber
     ADD CONSTRAINT subscriber_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.subscription_token
+    ADD CONSTRAINT subscription_token_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.subscription_token
+    ADD CONSTRAINT subscription_token_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.subscription_token
+    ADD CONSTRAINT subscription_token_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.tenant_closure
     ADD CONSTRAINT tenant_closure_pkey PRIMARY KEY (ancestor, descendant);
@@ -861,6 +1029,12 @@ ALTER TABLE ONLY public.usage_total
 CREATE INDEX audit_tenant_id_object_id_idx ON public.audit USING btree (tenant_id, object, id DESC);
 
 CREATE INDEX desired_subscriber_revision ON public.desired_subscriber USING btree (node_id, revision);
+
+CREATE INDEX device_ingress_id_idx ON public.device USING btree (ingress_id) WHERE (ingress_id IS NOT NULL);
+
+CREATE INDEX device_subscriber_id_idx ON public.device USING btree (subscriber_id);
+
+CREATE INDEX download_link_expires_at_idx ON public.download_link USING btree (expires_at);
 
 CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
 
@@ -910,6 +1084,8 @@ CREATE INDEX subscriber_tenant_id_plan_id_idx ON public.subscriber USING btree (
 
 CREATE INDEX subscriber_tenant_id_status_id_idx ON public.subscriber USING btree (tenant_id, status, id);
 
+CREATE INDEX subscription_token_tenant_id_subscriber_id_idx ON public.subscription_token USING btree (tenant_id, subscriber_id);
+
 CREATE INDEX tenant_closure_descendant_idx ON public.tenant_closure USING btree (descendant);
 
 CREATE UNIQUE INDEX tenant_one_root ON public.tenant USING btree ((true)) WHERE (parent_id IS NULL);
@@ -927,6 +1103,8 @@ ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
 ALTER INDEX public.ledger_subscriber_id_source_idx ATTACH PARTITION public.ledger_rest_subscriber_id_source_idx;
 
 ALTER INDEX public.ledger_tenant_id_at_idx ATTACH PARTITION public.ledger_rest_tenant_id_at_idx;
+
+CREATE TRIGGER device_number_return AFTER DELETE ON public.device FOR EACH ROW EXECUTE FUNCTION public.device_number_return();
 
 CREATE TRIGGER ledger_append_only BEFORE DELETE OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_is_append_only();
 
@@ -956,6 +1134,15 @@ ALTER TABLE ONLY public.desired_state
 
 ALTER TABLE ONLY public.desired_subscriber
     ADD CONSTRAINT desired_subscriber_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.node(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_ingress_id_fkey FOREIGN KEY (ingress_id) REFERENCES public.ingress(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.device
+    ADD CONSTRAINT device_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.download_link
+    ADD CONSTRAINT download_link_tenant_id_device_id_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES public.device(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.enrol_token
     ADD CONSTRAINT enrol_token_tenant_id_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES public.node(tenant_id, id) ON DELETE CASCADE;
@@ -1008,6 +1195,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.profile_setting
+    ADD CONSTRAINT profile_setting_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
 ALTER TABLE ONLY public.quota_slice
     ADD CONSTRAINT quota_slice_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
 
@@ -1019,6 +1209,9 @@ ALTER TABLE ONLY public.subscriber
 
 ALTER TABLE ONLY public.subscriber
     ADD CONSTRAINT subscriber_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES public.plan(tenant_id, id);
+
+ALTER TABLE ONLY public.subscription_token
+    ADD CONSTRAINT subscription_token_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.tenant
     ADD CONSTRAINT tenant_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.tenant(tenant_id);
@@ -1035,6 +1228,10 @@ ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.certificate ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.device ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.download_link ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.enrol_token ENABLE ROW LEVEL SECURITY;
 
@@ -1068,6 +1265,8 @@ ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY owner_fills ON public.tenant_closure TO culvert_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner_reads ON public.device FOR SELECT TO culvert_owner USING (true);
+
 CREATE POLICY owner_reads ON public.ledger FOR SELECT TO culvert_owner USING (true);
 
 CREATE POLICY owner_reads ON public.node_group FOR SELECT TO culvert_owner USING (true);
@@ -1078,11 +1277,15 @@ CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner US
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.profile_setting ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.quota_slice ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.session_record ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subscriber ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.subscription_token ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system_all ON public.access_key TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1093,6 +1296,10 @@ CREATE POLICY system_all ON public.audit TO culvert_system USING (true) WITH CHE
 CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.credential TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.device TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.download_link TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.enrol_token TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1126,11 +1333,15 @@ CREATE POLICY system_all ON public.outbox TO culvert_system USING (true) WITH CH
 
 CREATE POLICY system_all ON public.plan TO culvert_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.profile_setting TO culvert_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.quota_slice TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.session_record TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.subscriber TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.subscription_token TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1171,6 +1382,18 @@ CREATE POLICY tenant_subtree ON public.certificate TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.credential TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.device TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.download_link TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1272,6 +1495,12 @@ CREATE POLICY tenant_subtree ON public.plan TO culvert_app USING ((tenant_id IN 
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
+CREATE POLICY tenant_subtree ON public.profile_setting TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.quota_slice TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1285,6 +1514,12 @@ CREATE POLICY tenant_subtree ON public.session_record TO culvert_app USING ((ten
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.subscriber TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.subscription_token TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1311,6 +1546,10 @@ CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant
 ALTER TABLE public.usage_open ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_total ENABLE ROW LEVEL SECURITY;
+
+REVOKE ALL ON FUNCTION public.device_number_take(wanted bigint, key bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.device_number_take(wanted bigint, key bytea) TO culvert_app;
+GRANT ALL ON FUNCTION public.device_number_take(wanted bigint, key bytea) TO culvert_system;
 
 REVOKE ALL ON FUNCTION public.ledger_partitions(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ledger_partitions(at timestamp with time zone) TO culvert_system;
@@ -1342,6 +1581,16 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.data_key TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.desired_state TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.desired_subscriber TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_number_free TO culvert_system;
+
+GRANT SELECT ON SEQUENCE public.device_number_next TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.download_link TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.download_link TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrol_token TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrol_token TO culvert_system;
@@ -1393,6 +1642,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;
+
 GRANT SELECT ON TABLE public.quota_slice TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quota_slice TO culvert_system;
 
@@ -1403,6 +1655,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_record TO culvert_syst
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriber TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriber TO culvert_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_token TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_token TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenant TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tenant TO culvert_system;

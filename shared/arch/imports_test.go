@@ -20,8 +20,11 @@ func panelRanks() map[string]int {
 		"identity",
 		"billing fleet cert",
 		"subscriber network",
-		"usage session profile",
+		"reach", // which ingresses a subscriber may use
+		"device",
+		"usage session",
 		"desired webhook",
+		"profile",
 		"api agentapi subapi hestia scale billingapi local",
 		"app",
 	} {

@@ -24,6 +24,8 @@ const (
 	Plan       Kind = "pln"
 	Subscriber Kind = "sub"
 	Device     Kind = "dev"
+	Token      Kind = "tok" // of a subscription
+	Link       Kind = "lnk" // to one download
 	Node       Kind = "nod"
 	NodeGroup  Kind = "ngr"
 	Ingress    Kind = "ing"

@@ -145,6 +145,7 @@ func globalTables() map[string]string {
 		"unbooked_usage":     "usage without a subscriber; operator's view only",
 		"desired_state":      "compiled documents hold every tenant's credentials",
 		"desired_subscriber": "compiled documents hold every tenant's credentials",
+		"device_number_free": "numbers that devices of any tenant gave back",
 		"goose_db_version":   "the migrations' own",
 	}
 }

@@ -36,6 +36,11 @@ func named(err error, s *Subscriber) error {
 	return errs.Wrap(errs.Conflict, err, "user %s exists", s.Name)
 }
 
+// Load is load for packages above that write in the same transaction.
+func Load(ctx context.Context, tx *pg.Tx, a actor.Actor, sid string, lock bool) (*Subscriber, error) {
+	return load(ctx, tx, a, sid, lock)
+}
+
 // load returns a subscriber by id as far as a may see it.
 // With lock, the totals come first: whoever changes totals and subscribers locks in this order, each by id, so that
 // reports, resets and people wait for each other but never in a circle.
