@@ -28,6 +28,8 @@ type Kind struct {
 	Family string
 	// Clear tells that nodes need the generated secret itself: the protocol proves it by a key made from it.
 	Clear bool
+	// Brief tells that clients sign in with every connection: what they open from one address is one session to people.
+	Brief bool
 	// Peers tells that subscribers' devices open this kind, each by its own key.
 	Peers bool
 	// NeedsCertificate tells whether an ingress with these options must name a certificate. opts is normalized.
@@ -47,16 +49,16 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{Name: hysteria.Name, Network: UDP, Family: hysteria.Name, NeedsCertificate: hysteria.NeedsCertificate, Normalize: hysteria.Normalize, Options: hysteria.Options{}},
-		{Name: httpproxy.Name, Network: TCP, NeedsCertificate: httpproxy.NeedsCertificate, Normalize: httpproxy.Normalize, Options: httpproxy.Options{}},
+		{Name: httpproxy.Name, Network: TCP, Brief: true, NeedsCertificate: httpproxy.NeedsCertificate, Normalize: httpproxy.Normalize, Options: httpproxy.Options{}},
 		{
 			Name: wireguard.Name, Network: UDP, Peers: true, NeedsCertificate: wireguard.NeedsCertificate, Normalize: wireguard.Normalize,
 			Hidden: []string{"private_key"}, Complete: wireguard.Complete, Options: wireguard.Options{},
 		},
 		{
-			Name: shadowsocks.Name, Network: Both, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate,
+			Name: shadowsocks.Name, Network: Both, Brief: true, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate,
 			Normalize: shadowsocks.Normalize, Hidden: []string{"key"}, Complete: shadowsocks.Complete, Options: shadowsocks.Options{},
 		},
-		{Name: socks.Name, Network: TCP, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
+		{Name: socks.Name, Network: TCP, Brief: true, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}
 }
 

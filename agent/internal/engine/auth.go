@@ -49,7 +49,7 @@ func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from neti
 	acc := e.meter.Account(now)
 	s, err := e.sessions.Open(session.Open{
 		Principal: flow.Principal{Class: flow.Subscriber, ID: now.ID, Generation: now.Generation},
-		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Device: c.Proven.Device, Expires: now.Expires,
+		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Device: c.Proven.Device, Brief: kind.Brief, Expires: now.Expires,
 		Service: h.service.serial, Holder: acc,
 	})
 	if err != nil {

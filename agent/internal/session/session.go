@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"culvert/agent/internal/flow"
@@ -46,7 +45,9 @@ type Session struct {
 	table     *Table
 	group     *group
 	done      chan struct{}
-	up, down  atomic.Int64
+	visit     *visit  // nil where each connection is a session of its own
+	own       counts  // without a visit
+	count     *counts // the visit's or own
 
 	mu     sync.Mutex
 	flows  map[Flow]struct{}
@@ -91,10 +92,10 @@ func (s *Session) Cause() Cause {
 // Add counts bytes for the session's record.
 func (s *Session) Add(up, down int64) {
 	if up != 0 {
-		s.up.Add(up)
+		s.count.up.Add(up)
 	}
 	if down != 0 {
-		s.down.Add(down)
+		s.count.down.Add(down)
 	}
 }
 
@@ -147,21 +148,27 @@ func (s *Session) stop(c Cause) ([]Flow, bool) {
 
 // finish tells the session's end; nothing counts for it any more.
 func (s *Session) finish() {
-	r := s.record()
 	s.mu.Lock()
-	r.Closed, r.Cause = s.closed.UnixMilli(), string(s.cause)
+	closed, cause := s.closed, s.cause
 	s.mu.Unlock()
-	s.table.record(r)
+	if s.visit != nil {
+		s.table.part(s.visit, cause, closed)
+	} else {
+		r := s.entry()
+		r.Closed, r.Cause = closed.UnixMilli(), string(cause)
+		s.table.record(r)
+	}
 	if s.holder != nil {
 		s.holder.Release()
 	}
 }
 
-func (s *Session) record() nodeapi.SessionRecord {
+// entry is the session as it is told.
+func (s *Session) entry() nodeapi.SessionRecord {
 	return nodeapi.SessionRecord{
 		ID: s.principal.Session, Subscriber: s.principal.ID, Ingress: s.ingress, Kind: s.kind,
 		Source: s.source.String(), Device: s.device, Opened: s.opened.UnixMilli(),
-		Up: unit.Bytes(s.up.Load()), Down: unit.Bytes(s.down.Load()),
+		Up: unit.Bytes(s.count.up.Load()), Down: unit.Bytes(s.count.down.Load()),
 	}
 }
 
@@ -178,6 +185,7 @@ type Open struct {
 	Kind      string
 	Source    netip.Addr
 	Device    string // id, where the protocol knows it
+	Brief     bool   // the protocol signs in with every connection: see VisitGrace
 	Expires   int64  // Unix seconds; 0 = never
 	Service   int64
 	Holder    Holder // released when the session ends; not when Open fails
@@ -192,6 +200,7 @@ func (t *Table) Open(o Open) (*Session, error) {
 		principal: o.Principal, ingress: o.Ingress, kind: o.Kind, source: o.Source.Unmap(), device: o.Device, opened: now,
 		table: t, done: make(chan struct{}), service: o.Service, holder: o.Holder,
 	}
+	s.count = &s.own
 	t.mu.Lock()
 	if t.blocked(o.Principal.ID, o.Ingress, s.source, now) {
 		t.mu.Unlock()
@@ -210,8 +219,15 @@ func (t *Table) Open(o Open) (*Session, error) {
 	s.group = g
 	g.sessions[s] = struct{}{}
 	t.expire(g, o.Expires)
+	tell := !o.Brief || t.join(s)
+	r := s.entry()
+	if s.visit != nil {
+		r = s.visit.record()
+	}
 	t.mu.Unlock()
-	t.record(s.record())
+	if tell {
+		t.record(r)
+	}
 	return s, nil
 }
 

@@ -23,14 +23,16 @@ type Table struct {
 	record func(nodeapi.SessionRecord)
 	flows  atomic.Int64
 
-	mu       sync.Mutex
-	sessions map[string]*Session
-	groups   map[string]*group // by subscriber
-	due      dueHeap
-	blocks   map[block]time.Time
-	wake     chan struct{}
-	stop     context.CancelFunc
-	stopped  chan struct{}
+	mu        sync.Mutex
+	sessions  map[string]*Session
+	groups    map[string]*group // by subscriber
+	visits    map[visitKey]*visit
+	visitByID map[string]*visit
+	due       dueHeap
+	blocks    map[block]time.Time
+	wake      chan struct{}
+	stop      context.CancelFunc
+	stopped   chan struct{}
 }
 
 // group is the live sessions of one subscriber, with the instant they all end.
@@ -52,7 +54,7 @@ type block struct {
 func NewTable(record func(nodeapi.SessionRecord)) *Table {
 	return &Table{
 		record: record, sessions: map[string]*Session{}, groups: map[string]*group{},
-		blocks: map[block]time.Time{}, wake: make(chan struct{}, 1),
+		visits: map[visitKey]*visit{}, visitByID: map[string]*visit{}, blocks: map[block]time.Time{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -63,24 +65,37 @@ func (t *Table) Find(id string) *Session {
 	return t.sessions[id]
 }
 
-// Count returns the number of live sessions and of their flows.
+// Count returns the number of live sessions, as people count them, and of their flows.
 func (t *Table) Count() (sessions, flows int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.sessions), int(t.flows.Load())
+	for _, v := range t.visits {
+		if v.live > 0 {
+			sessions++
+		}
+	}
+	for _, s := range t.sessions {
+		if s.visit == nil {
+			sessions++
+		}
+	}
+	return sessions, int(t.flows.Load())
 }
 
 // List returns a record of every live session.
 func (t *Table) List() []nodeapi.SessionRecord {
 	t.mu.Lock()
-	live := make([]*Session, 0, len(t.sessions))
-	for _, s := range t.sessions {
-		live = append(live, s)
+	defer t.mu.Unlock()
+	out := make([]nodeapi.SessionRecord, 0, len(t.sessions))
+	for _, v := range t.visits {
+		if v.live > 0 {
+			out = append(out, v.record())
+		}
 	}
-	t.mu.Unlock()
-	out := make([]nodeapi.SessionRecord, len(live))
-	for i, s := range live {
-		out[i] = s.record()
+	for _, s := range t.sessions {
+		if s.visit == nil {
+			out = append(out, s.entry())
+		}
 	}
 	return out
 }
@@ -97,7 +112,7 @@ func (q Selector) empty() bool { return q == Selector{} }
 
 func (q Selector) matches(s *Session) bool {
 	return (q.Subscriber == "" || q.Subscriber == s.principal.ID) &&
-		(q.Session == "" || q.Session == s.principal.Session) &&
+		(q.Session == "" || q.Session == s.principal.Session || s.visit != nil && q.Session == s.visit.id) &&
 		(q.Ingress == "" || q.Ingress == s.ingress) &&
 		(!q.Source.IsValid() || q.Source.Unmap() == s.source)
 }
@@ -128,6 +143,9 @@ func (t *Table) Kick(q Selector) int {
 	} else {
 		for _, s := range picked {
 			t.blocks[block{s.principal.ID, s.ingress, s.source}] = until
+		}
+		if v := t.visitByID[q.Session]; v != nil && (q.Subscriber == "" || q.Subscriber == v.subscriber) {
+			t.blocks[block{v.subscriber, v.ingress, v.source}] = until
 		}
 	}
 	t.mu.Unlock()
@@ -178,6 +196,13 @@ func (t *Table) pick(q Selector) []*Session {
 	case q.Session != "":
 		if s := t.sessions[q.Session]; s != nil && q.matches(s) {
 			out = append(out, s)
+		}
+		if v := t.visitByID[q.Session]; v != nil && t.groups[v.subscriber] != nil {
+			for s := range t.groups[v.subscriber].sessions {
+				if s.visit == v && q.matches(s) {
+					out = append(out, s)
+				}
+			}
 		}
 	case q.Subscriber != "":
 		if g := t.groups[q.Subscriber]; g != nil {
@@ -261,12 +286,15 @@ func (t *Table) Close() {
 		t.stop()
 		<-t.stopped
 	}
+	t.leaveIdle(time.Now().Add(VisitGrace)) // the process ends: whoever comes next opens a visit of its own
 }
 
 func (t *Table) run(ctx context.Context) {
 	defer close(t.stopped)
-	timer := time.NewTimer(expiryTick)
+	timer, visits, progress := time.NewTimer(expiryTick), time.NewTicker(visitTick), time.NewTicker(progressGap)
 	defer timer.Stop()
+	defer visits.Stop()
+	defer progress.Stop()
 	for {
 		timer.Reset(t.sweep(time.Now()))
 		select {
@@ -274,6 +302,10 @@ func (t *Table) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		case <-t.wake:
+		case now := <-visits.C:
+			t.leaveIdle(now.Add(-VisitGrace))
+		case <-progress.C:
+			t.progress()
 		}
 	}
 }
