@@ -12,6 +12,7 @@ import (
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/jobs"
@@ -95,6 +96,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 		return nil, err
 	}
 	s.Desired = desired.New(db, v, s.Certs, &settings{config: c, vault: v, keys: s.Keys, fleet: s.Fleet}, log)
+	s.Desired.Peers = (&device.Service{DB: db, Vault: v}).Peers
 	if s.Root, err = s.Tenants.Root(ctx); err != nil {
 		return nil, fmt.Errorf("operator's tenant: %w", err)
 	}
