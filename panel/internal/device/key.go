@@ -107,8 +107,7 @@ func (s *Service) Reveal(ctx context.Context, tx *pg.Tx, a actor.Actor, did stri
 	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
 		return nil, Keys{}, err
 	}
-	d, err := take(visible(tx, a).Where("id = ?", did).
-		Where("tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = ?)", a.Tenant), did, true)
+	d, err := within(tx, a, did, true)
 	if err != nil {
 		return nil, Keys{}, err
 	}
@@ -130,6 +129,11 @@ func (s *Service) Reveal(ctx context.Context, tx *pg.Tx, a actor.Actor, did stri
 	}
 	a.Tenant = d.TenantID
 	return d, k, audit.Record(ctx, tx, a, "device.show_config", "device/"+d.ID, nil)
+}
+
+// In returns a device of the actor's subtree in a transaction that may be the installation's.
+func (s *Service) In(tx *pg.Tx, a actor.Actor, did string) (*Device, error) {
+	return within(tx, a, did, false)
 }
 
 // Open is a device with its keys.

@@ -25,6 +25,12 @@ func load(tx *pg.Tx, a actor.Actor, id string, lock bool) (*Device, error) {
 	return take(visible(tx, a).Where("id = ?", id), id, lock)
 }
 
+// within is load for a transaction that row security does not hold.
+func within(tx *pg.Tx, a actor.Actor, id string, lock bool) (*Device, error) {
+	return take(visible(tx, a).Where("id = ?", id).
+		Where("tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = ?)", a.Tenant), id, lock)
+}
+
 func take(q *gorm.DB, label string, lock bool) (*Device, error) {
 	if lock {
 		q = q.Clauses(clause.Locking{Strength: "UPDATE"})

@@ -136,51 +136,53 @@ func (s *Service) Credentials(ctx context.Context, a actor.Actor, sid string) (*
 	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
 		return nil, err
 	}
-	type sealedSecret struct {
-		family string
-		sealed []byte
-	}
-	var sub *Subscriber
-	var realm string
-	var sealed []sealedSecret
-	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		if sub, err = load(ctx, tx, a, sid, false); err != nil {
-			return err
-		}
-		if _, err = tx.One(ctx, "SELECT realm FROM tenant WHERE tenant_id = $1", []any{sub.TenantID}, &realm); err != nil {
-			return err
-		}
-		err = tx.Query(ctx, "SELECT family, sealed FROM credential WHERE tenant_id = $1 AND subscriber_id = $2 ORDER BY family",
-			[]any{sub.TenantID, sid}, func(r pg.Row) error {
-				var x sealedSecret
-				if err := r.Scan(&x.family, &x.sealed); err != nil {
-					return err
-				}
-				sealed = append(sealed, x)
-				return nil
-			})
+	var out *Credentials
+	err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		sub, err := load(ctx, tx, a, sid, false)
 		if err != nil {
+			return err
+		}
+		if out, err = s.CredentialsOf(ctx, tx, sub); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, a, "subscriber.show_credentials", "subscriber/"+sid, nil)
 	})
-	if err != nil {
+	return out, err
+}
+
+// CredentialsOf opens the sealed credentials of a subscriber at hand. The caller answers for who sees them.
+func (s *Service) CredentialsOf(ctx context.Context, tx *pg.Tx, sub *Subscriber) (*Credentials, error) {
+	out := &Credentials{Login: sub.Name, Alone: sub.Alone, Secrets: map[string]secret.String{}}
+	var realm string
+	if _, err := tx.One(ctx, "SELECT realm FROM tenant WHERE tenant_id = $1", []any{sub.TenantID}, &realm); err != nil {
 		return nil, err
 	}
-	out := &Credentials{Login: sub.Name, Alone: sub.Alone, Secrets: map[string]secret.String{}}
 	if realm != "" {
 		out.Login += "@" + realm
 	}
-	clear, err := s.vault.Open(ctx, sealPassword, sid, sub.Password)
+	sealed := map[string][]byte{}
+	err := tx.Query(ctx, "SELECT family, sealed FROM credential WHERE tenant_id = $1 AND subscriber_id = $2", []any{sub.TenantID, sub.ID},
+		func(r pg.Row) error {
+			var family string
+			var x []byte
+			err := r.Scan(&family, &x)
+			sealed[family] = bytes.Clone(x)
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	clear, err := s.vault.Open(ctx, sealPassword, sub.ID, sub.Password)
 	if err != nil {
 		return nil, err
 	}
 	out.Password = secret.New(string(clear))
-	for _, x := range sealed {
-		if clear, err = s.vault.Open(ctx, sealSecret, sid+"/"+x.family, x.sealed); err != nil {
+	for family, x := range sealed {
+		text, err := OpenSecret(ctx, s.vault, sub.ID, family, x)
+		if err != nil {
 			return nil, err
 		}
-		out.Secrets[x.family] = secret.New(string(clear))
+		out.Secrets[family] = secret.New(text)
 	}
 	return out, nil
 }

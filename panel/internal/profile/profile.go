@@ -1,0 +1,293 @@
+package profile
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"culvert/panel/internal/actor"
+	"culvert/panel/internal/device"
+	"culvert/panel/internal/errs"
+	"culvert/panel/internal/pg"
+	"culvert/panel/internal/reach"
+	"culvert/panel/internal/subscriber"
+	"culvert/panel/internal/vault"
+	"culvert/shared/protocol/wireguard"
+)
+
+// Service makes profiles.
+type Service struct {
+	DB      *pg.DB
+	Vault   *vault.Vault
+	Subs    *subscriber.Service
+	Devices *device.Service
+	Public  string // the panel's own address, without a slash at the end
+}
+
+// ErrNothing is the one answer to tokens that open nothing, whatever the reason.
+var ErrNothing = errs.New(errs.Missing, "there is nothing here") //nolint:gochecknoglobals // a constant
+
+// document makes the document of a subscriber. tx is the installation's; whose subscriber it is has been checked.
+func (s *Service) document(ctx context.Context, tx *pg.Tx, sub *subscriber.Subscriber, x *Setting) (*Document, error) {
+	view, err := reach.Of(ctx, tx, s.Vault, sub.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := &Document{User: sub.Name, Title: x.title(), Quota: quotaOf(sub), Support: x.SupportURL}
+	if !view.Row.Enabled || sub.ExpiresAt != nil && !tx.Now.Before(*sub.ExpiresAt) {
+		reason := view.Row.Reason
+		if view.Row.Enabled {
+			reason = subscriber.Expired // the clock will say so in a moment
+		}
+		d.Endpoints = []Endpoint{notice(whyNot(reason, sub, &d.Quota))}
+		return d, nil
+	}
+	cred, err := s.Subs.CredentialsOf(ctx, tx, sub)
+	if err != nil {
+		return nil, err
+	}
+	var devices []device.Open
+	if !x.ShowOnce {
+		if devices, err = s.Devices.Enabled(ctx, tx, sub.ID); err != nil {
+			return nil, err
+		}
+	}
+	if d.Endpoints, err = collect(view, cred, devices); err != nil {
+		return nil, err
+	}
+	if len(d.Endpoints) == 0 {
+		d.Endpoints = []Endpoint{notice("No server is available now")}
+	}
+	named(d, x.Remark)
+	return d, nil
+}
+
+func quotaOf(sub *subscriber.Subscriber) Quota {
+	q := Quota{Up: sub.Usage.Up, Down: sub.Usage.Down, Expires: sub.ExpiresAt}
+	if left, limited := sub.Left(); limited {
+		q.Total = max(1, left+q.used()) // 0 would say that there is no limit
+	}
+	return q
+}
+
+// Document returns what a subscriber may connect to now, with what they present there: for those who may see secrets. It
+// leaves a record.
+func (s *Service) Document(ctx context.Context, a actor.Actor, sid string) (*Document, error) {
+	if _, err := s.Subs.Credentials(ctx, a, sid); err != nil {
+		return nil, err
+	}
+	var d *Document
+	err := s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		sub, err := subscriber.Load(ctx, tx, actor.Actor{}, sid, false) // Credentials has looked whose it is
+		if err != nil {
+			return err
+		}
+		x, err := setting(ctx, tx, sub.TenantID, false)
+		if err != nil {
+			return err
+		}
+		d, err = s.document(ctx, tx, sub, x)
+		return err
+	})
+	return d, err
+}
+
+// Config is a WireGuard configuration that was given out.
+type Config struct {
+	Device string // its name
+	File   string // name to save it under
+	Text   string
+}
+
+// DeviceConfig gives out a device's configuration for an ingress, by id; empty: the device's own, or the first that it may
+// use. A tenant that shows them once refuses the second time (device.ErrShown).
+func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress string) (*Config, error) {
+	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
+		return nil, err
+	}
+	d, err := s.Devices.Get(ctx, a, did)
+	if err != nil {
+		return nil, err
+	}
+	if d.OwnKey {
+		return nil, device.ErrOwnKey
+	}
+	var p *reach.Place
+	err = s.DB.InSystem(ctx, func(tx *pg.Tx) (err error) {
+		p, err = s.placeOf(ctx, tx, d, ingress)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var c *Config
+	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
+		c, err = s.giveOut(ctx, tx, a, d, p)
+		return err
+	})
+	return c, err
+}
+
+// placeOf chooses where a device's configuration leads. tx is the installation's.
+func (s *Service) placeOf(ctx context.Context, tx *pg.Tx, d *device.Device, ingress string) (*reach.Place, error) {
+	view, err := reach.Of(ctx, tx, s.Vault, d.SubscriberID, wireguard.Name)
+	if err != nil {
+		return nil, err
+	}
+	if ingress == "" && d.IngressID != nil {
+		ingress = *d.IngressID
+	}
+	if ingress != "" && d.IngressID != nil && ingress != *d.IngressID {
+		return nil, errs.NotFound("ingress", ingress)
+	}
+	for i := range view.Places {
+		p := &view.Places[i]
+		if ingress != "" && p.ID != ingress {
+			continue
+		}
+		if _, ok, err := endpoint(p, &subscriber.Credentials{}); err != nil {
+			return nil, err
+		} else if ok {
+			return p, nil
+		}
+	}
+	if ingress != "" {
+		return nil, errs.NotFound("ingress", ingress)
+	}
+	return nil, errs.New(errs.Missing, "there is no WireGuard server that this device may use")
+}
+
+// giveOut renders a device's configuration and notes that it was shown.
+func (s *Service) giveOut(ctx context.Context, tx *pg.Tx, a actor.Actor, d *device.Device, p *reach.Place) (*Config, error) {
+	x, err := setting(ctx, tx, d.TenantID, false)
+	if err != nil {
+		return nil, err
+	}
+	open, keys, err := s.Devices.Reveal(ctx, tx, a, d.ID, x.ShowOnce)
+	if err != nil {
+		return nil, err
+	}
+	e, _, err := endpoint(p, &subscriber.Credentials{})
+	if err != nil {
+		return nil, err
+	}
+	fits, err := tunnel(&e, p, open, keys)
+	if err != nil {
+		return nil, err
+	}
+	if !fits {
+		return nil, errs.New(errs.Missing, "the pool of ingress %s has no address for this device", p.Name)
+	}
+	return &Config{Device: open.Name, File: fileName(open.Name) + ".conf", Text: e.Conf()}, nil
+}
+
+// fileName is a name that WireGuard's apps take for a tunnel: at most 15 characters, none of them a blank.
+func fileName(device string) string {
+	name := strings.Trim(strings.ReplaceAll(device, " ", "-"), ".-")
+	if name == "" {
+		return "wg"
+	}
+	return strings.TrimRight(name[:min(len(name), 15)], ".-")
+}
+
+// Fetch is one app's request for a subscription.
+type Fetch struct {
+	Token   string
+	Format  string // name; empty: by Agent
+	Agent   string
+	Address string
+}
+
+// Answer is a rendered subscription. Headers come in order.
+type Answer struct {
+	Format  Format
+	Body    string
+	Headers [][2]string
+}
+
+// touchEvery is how often the same app's fetches are noted.
+const touchEvery = time.Minute
+
+// Subscription answers an app. Everything that is not a living token, and every format that is none, is ErrNothing.
+func (s *Service) Subscription(ctx context.Context, f Fetch) (*Answer, error) {
+	format, known := LookupFormat(f.Format)
+	if f.Format == "" {
+		format, known = FormatFor(f.Agent), true
+	}
+	if !known || !wellFormed(f.Token) {
+		return nil, ErrNothing
+	}
+	var out *Answer
+	err := s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		var t Token
+		found, err := tx.One(ctx, `SELECT id, subscriber_id, fetched_at, fetched_by, fetched_from FROM subscription_token
+			WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)`, []any{s.Vault.Hash(hashToken, f.Token), tx.Now},
+			&t.ID, &t.SubscriberID, &t.FetchedAt, &t.FetchedBy, &t.FetchedFrom)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return ErrNothing
+		}
+		sub, err := subscriber.Load(ctx, tx, actor.Actor{}, t.SubscriberID, false)
+		if err != nil {
+			return err
+		}
+		x, err := setting(ctx, tx, sub.TenantID, false)
+		if err != nil {
+			return err
+		}
+		d, err := s.document(ctx, tx, sub, x)
+		if err != nil {
+			return err
+		}
+		d.URL = s.subscriptionURL(f.Token)
+		out = &Answer{Format: format, Body: format.Render(d), Headers: headers(d, x, format)}
+		return touch(ctx, tx, &t, &f)
+	})
+	return out, err
+}
+
+// touch notes a fetch: at once when something about it is new, else every minute.
+func touch(ctx context.Context, tx *pg.Tx, t *Token, f *Fetch) error {
+	agent := strings.ReplaceAll(strings.ToValidUTF8(f.Agent[:min(len(f.Agent), 255)], "?"), "\x00", "?")
+	if t.FetchedAt != nil && tx.Now.Sub(*t.FetchedAt) < touchEvery && t.FetchedBy == agent && t.FetchedFrom == f.Address {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE subscription_token SET fetches = fetches + 1, fetched_at = $2, fetched_by = $3, fetched_from = $4 WHERE id = $1`,
+		t.ID, tx.Now, agent, f.Address)
+	return err
+}
+
+// headers are what apps read beside the body.
+func headers(d *Document, x *Setting, f Format) [][2]string {
+	info := fmt.Sprintf("upload=%d; download=%d; total=%d", d.Quota.Up, d.Quota.Down, d.Quota.Total)
+	if d.Quota.Expires != nil {
+		info += "; expire=" + strconv.FormatInt(d.Quota.Expires.Unix(), 10)
+	}
+	title := d.Title
+	if strings.ContainsFunc(title, func(r rune) bool { return r < ' ' || r > '~' }) {
+		title = "base64:" + base64.StdEncoding.EncodeToString([]byte(title))
+	}
+	out := [][2]string{
+		{"subscription-userinfo", info},
+		{"profile-update-interval", strconv.Itoa(x.UpdateHours)},
+		{"profile-title", title},
+	}
+	if f.Name != "html" {
+		name := d.User + "." + f.File
+		out = append(out, [2]string{"content-disposition", `attachment; filename="` + name + `"; filename*=UTF-8''` + url.PathEscape(name)})
+	}
+	if x.SupportURL != "" {
+		out = append(out, [2]string{"support-url", x.SupportURL})
+	}
+	page := x.WebPageURL
+	if page == "" {
+		page = d.URL
+	}
+	return append(out, [2]string{"profile-web-page-url", page})
+}
