@@ -300,6 +300,18 @@ CREATE SEQUENCE public.device_number_next
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE public.device_use (
+    tenant_id text NOT NULL,
+    subscriber_id text NOT NULL,
+    device text NOT NULL,
+    node_id text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_use_device_check CHECK (((length(device) >= 1) AND (length(device) <= 128)))
+);
+
+ALTER TABLE ONLY public.device_use FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.download_link (
     tenant_id text NOT NULL,
     id text NOT NULL,
@@ -867,6 +879,9 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_tenant_id_subscriber_id_name_key UNIQUE (tenant_id, subscriber_id, name);
 
+ALTER TABLE ONLY public.device_use
+    ADD CONSTRAINT device_use_pkey PRIMARY KEY (subscriber_id, device, node_id);
+
 ALTER TABLE ONLY public.download_link
     ADD CONSTRAINT download_link_hash_key UNIQUE (hash);
 
@@ -1034,6 +1049,8 @@ CREATE INDEX device_ingress_id_idx ON public.device USING btree (ingress_id) WHE
 
 CREATE INDEX device_subscriber_id_idx ON public.device USING btree (subscriber_id);
 
+CREATE INDEX device_use_seen_at_idx ON public.device_use USING btree (seen_at);
+
 CREATE INDEX download_link_expires_at_idx ON public.download_link USING btree (expires_at);
 
 CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
@@ -1141,6 +1158,9 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.device_use
+    ADD CONSTRAINT device_use_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.download_link
     ADD CONSTRAINT download_link_tenant_id_device_id_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES public.device(tenant_id, id) ON DELETE CASCADE;
 
@@ -1231,6 +1251,8 @@ ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.device ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.device_use ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.download_link ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.enrol_token ENABLE ROW LEVEL SECURITY;
@@ -1298,6 +1320,8 @@ CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WI
 CREATE POLICY system_all ON public.credential TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.device TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.device_use TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.download_link TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1388,6 +1412,12 @@ CREATE POLICY tenant_subtree ON public.credential TO culvert_app USING ((tenant_
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.device TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.device_use TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1588,6 +1618,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_number_free TO culvert_system;
 
 GRANT SELECT ON SEQUENCE public.device_number_next TO culvert_system;
+
+GRANT SELECT ON TABLE public.device_use TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_use TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.download_link TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.download_link TO culvert_system;

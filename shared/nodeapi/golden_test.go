@@ -44,6 +44,8 @@ func samples() map[string]any {
 		ReportIntervalMS: 5000, HeartbeatIntervalMS: 5000, PollIntervalMS: 200, CompareIntervalMS: 60000, PasswordSalt: bytesOf(32, 5),
 		JobKeys: []nodeapi.JobKey{key}, BlockPrivate: true, BlockPorts: []uint16{25},
 	}
+	newer := settings
+	newer.DropOldest = true
 	ingresses := []nodeapi.Ingress{{ID: ing, Kind: "hysteria2", Name: "hy", Listen: ":443", Certificate: cert, Options: json.RawMessage(`{"up":100}`)}}
 	certs := []nodeapi.Certificate{{ID: cert, Chain: "PEM", Key: "PEM"}}
 	use := nodeapi.SliceUse{Subscriber: sub, Period: 3, Spent: 1000}
@@ -63,13 +65,18 @@ func samples() map[string]any {
 			Node: node, Revision: 12, Hash: "ab", Capability: 1, Settings: &settings, Ingresses: &ingresses, Certificates: &certs, Subscribers: []nodeapi.Subscriber{row},
 		},
 		"update_delta": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 1, Subscribers: []nodeapi.Subscriber{enabled}, Removed: []string{sub}},
-		"update_peers": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 2, Subscribers: []nodeapi.Subscriber{withPeer}},
+		"update_peers": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 2, Settings: &newer, Subscribers: []nodeapi.Subscriber{withPeer}},
 		"report_device": &nodeapi.Report{
 			Epoch: 7, Seq: 2, From: 1795305600000, To: 1795305605000, Usage: []nodeapi.Usage{},
 			Sessions: []nodeapi.SessionRecord{{ID: session, Subscriber: sub, Ingress: ing, Kind: "wireguard", Source: "203.0.113.7", Device: peer.Device, Opened: 1795305600000}},
 		},
-		"ack_applied": &nodeapi.Ack{Revision: 12, Hash: "ab", Applied: true},
-		"ack_refused": &nodeapi.Ack{Revision: 12, Hash: "ab", Path: "ingresses[0].listen", Reason: "port 443 is taken"},
+		"admit_request": &nodeapi.AdmitRequest{
+			Ask: []nodeapi.DeviceUse{{Subscriber: sub, Device: "socks5 203.0.113.7"}}, Held: []nodeapi.DeviceUse{{Subscriber: sub, Device: peer.Device}},
+			Gone: []nodeapi.DeviceUse{{Subscriber: sub, Device: "http 2001:db8::/64"}},
+		},
+		"admit_response": &nodeapi.AdmitResponse{Refused: []nodeapi.DeviceUse{{Subscriber: sub, Device: "socks5 203.0.113.7"}}},
+		"ack_applied":    &nodeapi.Ack{Revision: 12, Hash: "ab", Applied: true},
+		"ack_refused":    &nodeapi.Ack{Revision: 12, Hash: "ab", Path: "ingresses[0].listen", Reason: "port 443 is taken"},
 		"report": &nodeapi.Report{
 			Epoch: 7, Seq: 1, From: 1795305600000, To: 1795305605000, Unclean: true,
 			Usage: []nodeapi.Usage{{Subscriber: sub, Ingress: ing, Exit: "direct", Period: 3, Up: 10, Down: 20}},

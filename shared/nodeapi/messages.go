@@ -154,6 +154,26 @@ type LeaseResponse struct {
 	Allowances []Allowance `json:"allowances"`
 }
 
+// DeviceUse is one device of a subscriber whose devices are limited: a WireGuard peer's id, or protocol and address for
+// protocols whose devices have no name.
+type DeviceUse struct {
+	Subscriber string `json:"subscriber"`
+	Device     string `json:"device"`
+}
+
+// AdmitRequest tells which devices are connected here and asks for others. What is neither held nor asked for again within
+// AdmitTTL is no longer counted.
+type AdmitRequest struct {
+	Ask  []DeviceUse `json:"ask,omitempty"`
+	Held []DeviceUse `json:"held,omitempty"`
+	Gone []DeviceUse `json:"gone,omitempty"`
+}
+
+// AdmitResponse names those of Ask and Held that the subscriber's limit has no room for: they are not let in, or cut.
+type AdmitResponse struct {
+	Refused []DeviceUse `json:"refused,omitempty"`
+}
+
 // Job kinds (design.md §2). PROTOCOL.md gives each kind's arguments, result, time limit and retries.
 const (
 	JobApply          = "apply"

@@ -14,7 +14,8 @@ import (
 // Capability is the version of this language that this build speaks. One dated line a change:
 //
 //	1  2026-11-22  first: desired state with subscriber deltas, reports, allowances, signed jobs
-//	2  2026-11-22  peers of subscribers (WireGuard); secrets in clear where a protocol needs them (Shadowsocks); device of a session
+//	2  2026-11-22  peers of subscribers (WireGuard); secrets in clear where a protocol needs them (Shadowsocks); device of a session;
+//	               devices of subscribers with a limit are admitted over all nodes
 const Capability = 2
 
 // ALPN protocol names of the gateway's single port.
@@ -33,6 +34,7 @@ const (
 	PathAck    = "/v1/ack"    // POST Ack -> 204
 	PathReport = "/v1/report" // POST Report -> ReportAck
 	PathLease  = "/v1/lease"  // POST LeaseRequest -> LeaseResponse
+	PathAdmit  = "/v1/admit"  // POST AdmitRequest -> AdmitResponse
 	PathResult = "/v1/result" // POST JobResult -> 204
 )
 

@@ -23,6 +23,7 @@ type Settings struct {
 	JobKeys             []JobKey `json:"job_keys"`              // Ed25519 keys whose signature makes a job valid
 	BlockPrivate        bool     `json:"block_private"`         // refuse private, loopback, link-local and metadata destinations
 	BlockPorts          []uint16 `json:"block_ports"`           // refused destination ports, TCP
+	DropOldest          bool     `json:"drop_oldest,omitempty"` // a device over the limit takes the oldest one's place; otherwise it is refused
 }
 
 // Ingress is one configured service on a node. Options is a document of the kind's own package under shared/protocol.

@@ -88,7 +88,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	s.Plans = &billing.Service{DB: db, Groups: s.Fleet}
 	s.Certs = &cert.Service{DB: db, Vault: v}
 	s.Network = &network.Service{DB: db, Vault: v}
-	s.Usage = &usage.Service{DB: db}
+	s.Usage = &usage.Service{DB: db, DropOldest: c.DropOldest}
 	if s.Subs, err = subscriber.New(ctx, db, v, s.Fleet); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,6 @@ func (s *settings) NodeSettings(ctx context.Context) (nodeapi.Settings, error) {
 	return nodeapi.Settings{
 		ReportIntervalMS: s.config.ReportInterval.Milliseconds(), HeartbeatIntervalMS: heartbeat.Milliseconds(),
 		PollIntervalMS: jobs.PollInterval(len(nodes)).Milliseconds(), CompareIntervalMS: compare.Milliseconds(),
-		PasswordSalt: salt, JobKeys: keys, BlockPrivate: s.config.BlockPrivate, BlockPorts: s.config.BlockPorts,
+		PasswordSalt: salt, JobKeys: keys, BlockPrivate: s.config.BlockPrivate, DropOldest: s.config.DropOldest, BlockPorts: s.config.BlockPorts,
 	}, nil
 }

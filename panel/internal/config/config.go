@@ -42,6 +42,7 @@ type Config struct {
 	GatewayPublic   string         // host:port that agents dial
 	ReportInterval  time.Duration  // how often nodes report usage
 	BlockPrivate    bool           // nodes refuse private, loopback and metadata destinations
+	DropOldest      bool           // a device over a subscriber's limit takes the oldest one's place, instead of being refused
 	BlockPorts      []uint16       // nodes refuse these destination ports (TCP)
 	LogLevel        slog.Level
 	DataDirIsGiven  bool // false: the default was taken
@@ -61,6 +62,7 @@ func Load(environ []string, mode Mode) (Config, error) {
 		ReportInterval: r.Duration("REPORT_INTERVAL", 5*time.Second, 200*time.Millisecond, 10*time.Minute),
 	}
 	c.BlockPrivate = r.Choice("BLOCK_PRIVATE", "yes", "yes", "no") == "yes"
+	c.DropOldest = r.Choice("DEVICE_POLICY", "refuse_new", "refuse_new", "drop_oldest") == "drop_oldest"
 	c.readBlockedPorts(r)
 	c.readPlaces(r)
 	c.readPublic(r)

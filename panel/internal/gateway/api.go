@@ -64,6 +64,7 @@ func (g *Gateway) routes() http.Handler {
 	handle("POST "+nodeapi.PathAck, n.ack)
 	handle("POST "+nodeapi.PathReport, n.report)
 	handle("POST "+nodeapi.PathLease, n.lease)
+	handle("POST "+nodeapi.PathAdmit, n.admit)
 	handle("POST "+nodeapi.PathResult, n.result)
 	mux.HandleFunc("POST "+nodeapi.PathEnrol, g.enrol)
 	mux.HandleFunc("POST "+nodeapi.PathWatch, func(w http.ResponseWriter, r *http.Request) {
@@ -270,6 +271,18 @@ func (g nodeAPI) lease(w http.ResponseWriter, r *http.Request, l *link) error {
 		return err
 	}
 	out, err := g.c.Reports.Lease(r.Context(), l.node, q)
+	if err != nil {
+		return err
+	}
+	return answer(w, out)
+}
+
+func (g nodeAPI) admit(w http.ResponseWriter, r *http.Request, l *link) error {
+	var q nodeapi.AdmitRequest
+	if err := read(r, nodeapi.MaxBody, &q); err != nil {
+		return err
+	}
+	out, err := g.c.Reports.Admit(r.Context(), l.node, q)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type States interface {
 type Reports interface {
 	Ingest(ctx context.Context, node string, r *nodeapi.Report) (*nodeapi.ReportAck, error)
 	Lease(ctx context.Context, node string, q nodeapi.LeaseRequest) (*nodeapi.LeaseResponse, error)
+	Admit(ctx context.Context, node string, q nodeapi.AdmitRequest) (*nodeapi.AdmitResponse, error)
 }
 
 // Results takes in what became of jobs.

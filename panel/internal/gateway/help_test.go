@@ -94,6 +94,10 @@ func (p *panel) Lease(_ context.Context, _ string, q nodeapi.LeaseRequest) (*nod
 	return out, nil
 }
 
+func (p *panel) Admit(_ context.Context, _ string, q nodeapi.AdmitRequest) (*nodeapi.AdmitResponse, error) {
+	return &nodeapi.AdmitResponse{Refused: q.Ask}, nil
+}
+
 func (p *panel) Store(_ context.Context, _ string, r nodeapi.JobResult) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

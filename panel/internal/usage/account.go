@@ -22,6 +22,7 @@ type account struct {
 	used    unit.Bytes // in the period, booked
 	period  int64
 	since   time.Time // when the period began
+	devices int       // that may be connected at once, over all nodes; 0 = no limit
 
 	// Slices of the period; readSlices fills them in.
 	out     unit.Bytes // granted and not spent, over all nodes that are not lost
@@ -91,13 +92,13 @@ func readAccounts(ctx context.Context, tx *pg.Tx, node string, subs []string) (m
 	out := make(map[string]*account, len(subs))
 	var gone []string
 	err := tx.Query(ctx, `SELECT d.subscriber_id, d.removed, coalesce(s.tenant_id, ''), coalesce(s.status, ''), coalesce(s.traffic_limit, -1),
-		  coalesce(s.period, 0), coalesce(s.period_start, $3), coalesce(u.up + u.down, 0), coalesce(u.granted, 0)
+		  coalesce(s.period, 0), coalesce(s.period_start, $3), coalesce(u.up + u.down, 0), coalesce(u.granted, 0), coalesce(s.devices, 0)
 		FROM desired_subscriber d LEFT JOIN subscriber s ON s.id = d.subscriber_id LEFT JOIN usage_total u ON u.subscriber_id = d.subscriber_id
 		WHERE d.node_id = $1 AND d.subscriber_id = ANY($2)`, []any{node, subs, tx.Now}, func(r pg.Row) error {
 		var a account
 		var sid string
 		var bought unit.Bytes
-		if err := r.Scan(&sid, &a.removed, &a.tenant, &a.status, &a.limit, &a.period, &a.since, &a.used, &bought); err != nil {
+		if err := r.Scan(&sid, &a.removed, &a.tenant, &a.status, &a.limit, &a.period, &a.since, &a.used, &bought, &a.devices); err != nil {
 			return err
 		}
 		if a.tenant == "" {

@@ -35,7 +35,10 @@ const (
 )
 
 // Service applies reports.
-type Service struct{ DB *pg.DB }
+type Service struct {
+	DB         *pg.DB
+	DropOldest bool // a device over the limit takes the oldest one's place (nodeapi.Settings)
+}
 
 // Ingest applies a report of node and answers with the allowances of the metered subscribers it names.
 func (s *Service) Ingest(ctx context.Context, node string, r *nodeapi.Report) (*nodeapi.ReportAck, error) {
