@@ -14,6 +14,7 @@ import (
 
 // Bounds of UDP.
 const (
+	readBuffer     = 4 << 20  // of the port's socket: its clients share it
 	strangersQueue = 128      // datagrams that wait for a search (AEAD)
 	queueLength    = 64       // datagrams of one session that wait to be sent on
 	queuedMost     = 64 << 20 // bytes of all sessions that do
@@ -69,6 +70,9 @@ func (s *Server) listenPackets(ctx context.Context) (*packets, error) {
 	conn, ok := pc.(udpSocket)
 	if !ok {
 		return nil, errors.Join(errors.New("socket does not know addresses"), pc.Close())
+	}
+	if b, ok := pc.(interface{ SetReadBuffer(int) error }); ok {
+		_ = b.SetReadBuffer(readBuffer) // as far as the system allows
 	}
 	p := &packets{s: s, conn: conn, sessions: map[sessionKey]*session{}, each: map[string]map[*session]struct{}{}}
 	open := p.openModern

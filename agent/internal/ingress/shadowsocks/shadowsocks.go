@@ -18,7 +18,7 @@
 // datagrams are numbered within a session, which is remembered until all its datagrams are too old. AEAD has no clocks:
 // the newest salts are known, older ones and those before a restart are not.
 //
-// Identity is the key; sign-in is by ingress.Proof. A TCP connection is a session of its own, as is each UDP session.
+// Identity is the key; sign-in is by ingress.Proof, for each TCP connection and each UDP session.
 package shadowsocks
 
 import (
