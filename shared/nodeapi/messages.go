@@ -102,7 +102,7 @@ type SessionRecord struct {
 	Device     string     `json:"device,omitempty"` // id, where the protocol knows the device (WireGuard)
 	Opened     int64      `json:"opened"`           // Unix milliseconds
 	Closed     int64      `json:"closed,omitempty"`
-	Cause      string     `json:"cause,omitempty"` // why it closed: ended, kicked, suspended, expired, limited, revoked, drained
+	Cause      string     `json:"cause,omitempty"` // why it closed: ended, kicked, suspended, expired, limited, revoked, drained, replaced
 	Up         unit.Bytes `json:"up"`
 	Down       unit.Bytes `json:"down"`
 }

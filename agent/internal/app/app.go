@@ -76,7 +76,7 @@ func Start(ctx context.Context, c config.Config, version string, logs control.Lo
 func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identity, version string, logs control.Logs) error {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	leases := control.NewLeases()
+	leases, admit := control.NewLeases(), &control.Admissions{}
 	var err error
 	if a.state, err = state.Open(filepath.Join(c.DataDir, "state"), a.log); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identit
 	kinds := factories()
 	a.engine, err = engine.New(engine.Config{
 		Node: who.Node, Factories: kinds, Exits: map[string]exit.Exit{route.Direct: &exit.Direct{}}, Sockets: &listen.Pool{},
-		Store: a.state, Meter: a.meter, Tunnel: &a.tunnel, Log: a.log,
+		Store: a.state, Meter: a.meter, Tunnel: &a.tunnel, Admitter: admit, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (a *Agent) start(ctx context.Context, c config.Config, who *control.Identit
 	}
 	a.control, err = control.New(control.Config{
 		Identity: who, Dir: c.DataDir, Gateway: c.Gateway, Version: version, Kinds: slices.Sorted(maps.Keys(kinds)), Restored: restored,
-		Engine: plane{a.engine, &a.closing}, Meter: a.meter, Leases: leases, Actions: actions{a.engine}, Logs: logs, Log: a.log,
+		Engine: plane{a.engine, &a.closing}, Meter: a.meter, Leases: leases, Admit: admit, Actions: actions{a.engine}, Logs: logs, Log: a.log,
 		Revoked: sync.OnceFunc(func() { a.revoked(life, c.DataDir) }),
 	})
 	if err != nil {
@@ -251,6 +251,12 @@ func (p plane) Grant(allowances []nodeapi.Allowance) {
 		p.e.Grant(allowances)
 	}
 }
+
+// Devices implements control.Engine.
+func (p plane) Devices() (held, gone []nodeapi.DeviceUse) { return p.e.Devices() }
+
+// CutDevices implements control.Engine.
+func (p plane) CutDevices(in []nodeapi.DeviceUse) { p.e.CutDevices(in) }
 
 // Status implements control.Engine.
 func (p plane) Status() control.Status {

@@ -35,6 +35,9 @@ type Engine interface {
 	Save() error // tries again to store what Apply could not
 	Status() Status
 	Grant(allowances []nodeapi.Allowance)
+	// Devices are those of limited subscribers that are connected, and those that have gone since the call before.
+	Devices() (held, gone []nodeapi.DeviceUse)
+	CutDevices(in []nodeapi.DeviceUse)
 }
 
 // Spool is the reports that the panel does not have yet.
@@ -82,7 +85,8 @@ type Config struct {
 	Restored *nodeapi.Update // the document the engine started from; nil when there was none
 	Engine   Engine
 	Meter    Meter
-	Leases   *Leases // the one that the meter asks; may be nil
+	Leases   *Leases     // the one that the meter asks; may be nil
+	Admit    *Admissions // the one that the engine asks; may be nil
 	Actions  Actions
 	Upgrader Upgrader // may be nil
 	Logs     Logs     // may be nil
@@ -98,6 +102,7 @@ type Agent struct {
 	syncer   *syncer
 	uploader *uploader
 	leases   *Leases
+	admit    *Admissions
 	renewer  *renewer
 	worker   *worker
 
@@ -151,7 +156,10 @@ func New(cfg Config) (*Agent, error) {
 		c.learn(cfg.Restored)
 	}
 	c.api = newClient(cfg.Gateway, trust(roots, c.cert.Load, "h2"))
-	a := &Agent{core: c, leases: cfg.Leases}
+	a := &Agent{core: c, leases: cfg.Leases, admit: cfg.Admit}
+	if a.admit == nil {
+		a.admit = &Admissions{}
+	}
 	if a.leases == nil {
 		a.leases = NewLeases()
 	}
@@ -170,6 +178,7 @@ func (a *Agent) Start(ctx context.Context) error {
 	for _, loop := range []func(context.Context){
 		a.stream.run, a.syncer.run, a.uploader.run, a.renewer.run, a.worker.run,
 		func(ctx context.Context) { a.leases.run(ctx, a.core) },
+		func(ctx context.Context) { a.admit.run(ctx, a.core) },
 	} {
 		a.loops.Go(func() { loop(life) })
 	}

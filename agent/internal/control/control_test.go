@@ -277,6 +277,38 @@ func TestLeases(t *testing.T) {
 	}
 }
 
+// TestDevices: newcomers are asked for, what is connected and what has gone is told, and what has no room any more is cut.
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two, three := nodeapi.DeviceUse{Subscriber: "sub_x", Device: "a"}, nodeapi.DeviceUse{Subscriber: "sub_x", Device: "b"}, nodeapi.DeviceUse{Subscriber: "sub_x", Device: "c"}
+	if _, err := w.admit.Admit(t.Context(), one); err == nil {
+		t.Error("an answer before the agent runs")
+	}
+	w.engine.held, w.engine.gone = []nodeapi.DeviceUse{one, two}, []nodeapi.DeviceUse{three}
+	w.panel.NoRoom(two)
+	a := w.agent(nil)
+	eventually(t, "connected", a.Connected)
+	for u, want := range map[nodeapi.DeviceUse]bool{one: true, two: false} {
+		if ok, err := w.admit.Admit(t.Context(), u, three); err != nil || ok != want {
+			t.Errorf("%s: %v, %v", u.Device, ok, err)
+		}
+	}
+	eventually(t, "the one without room is cut", func() bool {
+		w.engine.mu.Lock()
+		defer w.engine.mu.Unlock()
+		return slices.Contains(w.engine.cut, two) && !slices.Contains(w.engine.cut, one)
+	})
+	eventually(t, "what has gone is told", func() bool {
+		return slices.ContainsFunc(w.panel.Seen().Admits, func(q nodeapi.AdmitRequest) bool { return len(q.Ask) == 0 && slices.Contains(q.Gone, three) })
+	})
+	w.panel.Down()
+	eventually(t, "the loss is noticed", func() bool { return !a.Connected() })
+	if _, err := w.admit.Admit(t.Context(), one); err == nil {
+		t.Error("an answer from a panel that is away")
+	}
+}
+
 // The panel may be away at the start, go away, and come back: nothing needs a restart.
 func TestPanelMayBeAway(t *testing.T) {
 	t.Parallel()

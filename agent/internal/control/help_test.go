@@ -36,6 +36,22 @@ type engine struct {
 	applied []int64
 	bases   []int64
 	granted []nodeapi.Allowance
+	held    []nodeapi.DeviceUse
+	gone    []nodeapi.DeviceUse
+	cut     []nodeapi.DeviceUse
+}
+
+func (e *engine) Devices() (held, gone []nodeapi.DeviceUse) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	gone, e.gone = e.gone, nil
+	return e.held, gone
+}
+
+func (e *engine) CutDevices(in []nodeapi.DeviceUse) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cut = append(e.cut, in...)
 }
 
 func (e *engine) Apply(_ context.Context, u *nodeapi.Update) error {
@@ -204,6 +220,7 @@ type world struct {
 	meter   *meter
 	actions *actions
 	leases  *control.Leases
+	admit   *control.Admissions
 	tail    *control.Tail
 }
 
@@ -211,7 +228,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
 		t: t, panel: nodeapitest.NewPanel(t), dir: t.TempDir(), engine: &engine{fail: map[int64]error{}},
-		meter: &meter{ready: make(chan struct{}, 1)}, actions: &actions{}, leases: control.NewLeases(), tail: control.NewTail(100),
+		meter: &meter{ready: make(chan struct{}, 1)}, actions: &actions{}, leases: control.NewLeases(), admit: &control.Admissions{}, tail: control.NewTail(100),
 	}
 }
 
@@ -243,7 +260,7 @@ func (w *world) agent(change func(*control.Config)) *control.Agent {
 	w.t.Helper()
 	cfg := control.Config{
 		Identity: w.join(), Dir: w.dir, Gateway: w.panel.Addr(), Version: "test", Kinds: []string{"socks5"}, Engine: w.engine, Meter: w.meter,
-		Leases: w.leases, Actions: w.actions, Logs: w.tail, Log: quiet(),
+		Leases: w.leases, Admit: w.admit, Actions: w.actions, Logs: w.tail, Log: quiet(),
 		Restored: &nodeapi.Update{Settings: w.settings()},
 	}
 	if change != nil {

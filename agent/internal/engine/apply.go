@@ -137,6 +137,7 @@ func (c *change) swap() []keyring.Change {
 	changes := c.keys.Commit()
 	if c.u.Settings != nil {
 		e.routes.Store(route.Compile(c.sections.Settings))
+		e.oldest.Store(c.sections.Settings.DropOldest)
 	}
 	for _, ch := range changes {
 		if ch.New != nil {
@@ -194,7 +195,7 @@ func verdict(row *nodeapi.Subscriber, s *session.Session) session.Cause {
 	case row.Generation != s.Principal().Generation, !slices.Contains(row.Protocols, s.Kind()):
 		return session.Revoked
 	}
-	return ""
+	return deviceVerdict(row, s)
 }
 
 // tellKeys brings the change to services that hold keys themselves. One that fails is logged: its next change, or a

@@ -33,6 +33,9 @@ func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from neti
 	if err != nil {
 		return nil, err
 	}
+	if err := e.admitDevice(ctx, row, session.DeviceName(c.Proven.Device, kind.Name, from.Addr())); err != nil {
+		return nil, err
+	}
 	e.gate.RLock()
 	defer e.gate.RUnlock()
 	if e.draining {
@@ -49,7 +52,7 @@ func (h *host) Authenticate(ctx context.Context, c ingress.Credential, from neti
 	acc := e.meter.Account(now)
 	s, err := e.sessions.Open(session.Open{
 		Principal: flow.Principal{Class: flow.Subscriber, ID: now.ID, Generation: now.Generation},
-		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Device: c.Proven.Device, Brief: kind.Brief, Expires: now.Expires,
+		Ingress:   h.service.spec.ID, Kind: kind.Name, Source: from.Addr(), Device: c.Proven.Device, Brief: kind.Brief, Devices: now.Devices, DropOldest: e.oldest.Load(), Expires: now.Expires,
 		Service: h.service.serial, Holder: acc,
 	})
 	if err != nil {

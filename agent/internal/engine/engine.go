@@ -50,6 +50,7 @@ type Config struct {
 	Sockets   ingress.Sockets      // package listen's Pool
 	Store     Store
 	Meter     *meter.Meter
+	Admitter  Admitter      // nil: devices are limited on this node alone
 	Tunnel    Tunnel        // nil where packet VPNs are not served
 	Drain     time.Duration // how long flows of a replaced ingress may go on; default 30 s
 	MaxFlows  int           // of the node; default 100,000
@@ -69,6 +70,7 @@ type Engine struct {
 	pump     pipe.Pump
 	routes   atomic.Pointer[route.Table]
 	serial   atomic.Int64 // of services
+	oldest   atomic.Bool  // Settings.DropOldest
 
 	// gate is held shared to open a session or flow, and alone to swap states: nobody is let in by what no longer holds.
 	gate     sync.RWMutex

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/agent/internal/flow"
@@ -27,6 +28,7 @@ const (
 	Limited   Cause = "limited"
 	Revoked   Cause = "revoked"
 	Drained   Cause = "drained"
+	Replaced  Cause = "replaced" // another device has its place
 )
 
 // Flow is what a session can cut. Cut must not block, and must not call back into the session's table.
@@ -34,20 +36,22 @@ type Flow interface{ Cut() }
 
 // Session is one signed-in connection.
 type Session struct {
-	principal flow.Principal
-	ingress   string
-	kind      string
-	source    netip.Addr
-	device    string
-	service   int64
-	holder    Holder
-	opened    time.Time
-	table     *Table
-	group     *group
-	done      chan struct{}
-	visit     *visit  // nil where each connection is a session of its own
-	own       counts  // without a visit
-	count     *counts // the visit's or own
+	principal  flow.Principal
+	ingress    string
+	kind       string
+	source     netip.Addr
+	device     string
+	service    int64
+	holder     Holder
+	opened     time.Time
+	table      *Table
+	group      *group
+	done       chan struct{}
+	visit      *visit       // nil where each connection is a session of its own
+	own        counts       // without a visit
+	count      *counts      // the visit's or own
+	mine       atomic.Int64 // bytes of this session alone, both ways
+	deviceName string       // where devices are limited; under Table.mu
 
 	mu     sync.Mutex
 	flows  map[Flow]struct{}
@@ -91,6 +95,7 @@ func (s *Session) Cause() Cause {
 
 // Add counts bytes for the session's record.
 func (s *Session) Add(up, down int64) {
+	s.mine.Add(up + down)
 	if up != 0 {
 		s.count.up.Add(up)
 	}
@@ -180,15 +185,17 @@ const maxPerSubscriber = 8192
 
 // Open describes a session to open.
 type Open struct {
-	Principal flow.Principal // Session is filled in
-	Ingress   string
-	Kind      string
-	Source    netip.Addr
-	Device    string // id, where the protocol knows it
-	Brief     bool   // the protocol signs in with every connection: see VisitGrace
-	Expires   int64  // Unix seconds; 0 = never
-	Service   int64
-	Holder    Holder // released when the session ends; not when Open fails
+	Principal  flow.Principal // Session is filled in
+	Ingress    string
+	Kind       string
+	Source     netip.Addr
+	Device     string // id, where the protocol knows it
+	Devices    int    // that the subscriber may have connected at once; 0 = no limit
+	DropOldest bool   // over the limit, the oldest device makes way; otherwise the new one is refused
+	Brief      bool   // the protocol signs in with every connection: see VisitGrace
+	Expires    int64  // Unix seconds; 0 = never
+	Service    int64
+	Holder     Holder // released when the session ends; not when Open fails
 }
 
 // Open lists a new session. It returns flow.ErrRefused while a kick blocks it, flow.ErrOverload when the subscriber has
@@ -211,6 +218,12 @@ func (t *Table) Open(o Open) (*Session, error) {
 		t.mu.Unlock()
 		return nil, flow.ErrOverload
 	}
+	name := DeviceName(o.Device, o.Kind, s.source)
+	way, ok := t.room(g, name, o.Devices, o.DropOldest, now)
+	if !ok {
+		t.mu.Unlock()
+		return nil, flow.ErrRefused
+	}
 	t.sessions[s.principal.Session] = s
 	if g == nil {
 		g = &group{subscriber: o.Principal.ID, sessions: map[*Session]struct{}{}, at: -1}
@@ -218,6 +231,9 @@ func (t *Table) Open(o Open) (*Session, error) {
 	}
 	s.group = g
 	g.sessions[s] = struct{}{}
+	if o.Devices > 0 {
+		g.enter(s, name, now)
+	}
 	t.expire(g, o.Expires)
 	tell := !o.Brief || t.join(s)
 	r := s.entry()
@@ -225,6 +241,9 @@ func (t *Table) Open(o Open) (*Session, error) {
 		r = s.visit.record()
 	}
 	t.mu.Unlock()
+	for _, old := range way {
+		t.end(old, Replaced)
+	}
 	if tell {
 		t.record(r)
 	}
@@ -241,6 +260,7 @@ func (t *Table) end(s *Session, c Cause) bool {
 	delete(t.sessions, s.principal.Session)
 	if g := t.groups[s.principal.ID]; g != nil {
 		delete(g.sessions, s)
+		t.exit(g, s)
 		if len(g.sessions) == 0 {
 			t.expire(g, 0)
 			delete(t.groups, g.subscriber)

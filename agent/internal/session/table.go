@@ -29,6 +29,7 @@ type Table struct {
 	visits    map[visitKey]*visit
 	visitByID map[string]*visit
 	due       dueHeap
+	gone      []nodeapi.DeviceUse // devices that left since Devices was asked
 	blocks    map[block]time.Time
 	wake      chan struct{}
 	stop      context.CancelFunc
@@ -42,6 +43,7 @@ type group struct {
 	expires    int64 // Unix seconds; 0 = never
 	at         int   // in the heap, -1 when not there
 	flows      atomic.Int64
+	devices    map[string]*device // of a subscriber whose devices are limited
 }
 
 // block keeps out whoever matches all its set fields.
@@ -304,6 +306,7 @@ func (t *Table) run(ctx context.Context) {
 		case <-t.wake:
 		case now := <-visits.C:
 			t.leaveIdle(now.Add(-VisitGrace))
+			t.lookAtDevices(now)
 		case <-progress.C:
 			t.progress()
 		}

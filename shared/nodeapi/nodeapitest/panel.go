@@ -58,6 +58,8 @@ type Panel struct {
 	acks    []nodeapi.Ack
 	reports []nodeapi.Report
 	leases  []nodeapi.LeaseRequest
+	admits  []nodeapi.AdmitRequest
+	without map[nodeapi.DeviceUse]bool // room
 	results []nodeapi.JobResult
 	fetched []string
 	grants  []nodeapi.Allowance

@@ -39,6 +39,7 @@ func (p *Panel) routes() http.Handler {
 	handle("POST "+nodeapi.PathResult, func(w http.ResponseWriter, r *http.Request) *nodeapi.Problem { return take(p, w, r, &p.results) })
 	handle("POST "+nodeapi.PathReport, p.report)
 	handle("POST "+nodeapi.PathLease, p.lease)
+	handle("POST "+nodeapi.PathAdmit, p.admit)
 	return mux
 }
 
@@ -205,6 +206,34 @@ func (p *Panel) lease(w http.ResponseWriter, r *http.Request) *nodeapi.Problem {
 	return nil
 }
 
+func (p *Panel) admit(w http.ResponseWriter, r *http.Request) *nodeapi.Problem {
+	var q nodeapi.AdmitRequest
+	if problem := decode(r, &q); problem != nil {
+		return problem
+	}
+	p.mu.Lock()
+	p.admits = append(p.admits, q)
+	var out nodeapi.AdmitResponse
+	for _, u := range slices.Concat(q.Ask, q.Held) {
+		if p.without[u] {
+			out.Refused = append(out.Refused, u)
+		}
+	}
+	p.mu.Unlock()
+	answer(w, out)
+	return nil
+}
+
+// NoRoom refuses these devices from now on.
+func (p *Panel) NoRoom(in ...nodeapi.DeviceUse) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.without = map[nodeapi.DeviceUse]bool{}
+	for _, u := range in {
+		p.without[u] = true
+	}
+}
+
 // Put makes u what the panel wants. full is what an agent gets that does not stand at u's base; nil when u is full.
 func (p *Panel) Put(u, full *nodeapi.Update) {
 	p.mu.Lock()
@@ -242,6 +271,7 @@ type Seen struct {
 	Acks    []nodeapi.Ack
 	Reports []nodeapi.Report
 	Leases  []nodeapi.LeaseRequest
+	Admits  []nodeapi.AdmitRequest
 	Results []nodeapi.JobResult
 	Fetched []string // queries of PathState
 	Renewed int
@@ -254,6 +284,7 @@ func (p *Panel) Seen() Seen {
 	defer p.mu.Unlock()
 	return Seen{
 		slices.Clone(p.hellos), slices.Clone(p.beats), slices.Clone(p.acks), slices.Clone(p.reports), slices.Clone(p.leases),
+		slices.Clone(p.admits),
 		slices.Clone(p.results), slices.Clone(p.fetched), p.renewed, len(p.streams),
 	}
 }
