@@ -47,7 +47,7 @@ func (t *Table) Knows(subscriber, name string) bool {
 
 // room decides whether a device may connect within limit, and returns the sessions that make way for it. The caller holds
 // t.mu.
-func (t *Table) room(g *group, name string, limit int, dropOldest bool, now time.Time) (way []*Session, ok bool) {
+func room(t *Table, g *group, name string, limit int, dropOldest bool, now time.Time) (way []*Session, ok bool) {
 	if limit <= 0 || g == nil || g.devices[name] != nil {
 		return nil, true
 	}
@@ -116,7 +116,7 @@ func (g *group) enter(s *Session, name string, now time.Time) {
 }
 
 // exit takes an ended session out of its device; the caller holds t.mu.
-func (t *Table) exit(g *group, s *Session) {
+func exit(t *Table, g *group, s *Session) {
 	d := g.devices[s.deviceName]
 	if d == nil {
 		return
@@ -133,7 +133,7 @@ func (t *Table) exit(g *group, s *Session) {
 }
 
 // lookAtDevices keeps track of which devices move something.
-func (t *Table) lookAtDevices(now time.Time) {
+func lookAtDevices(t *Table, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, g := range t.groups {

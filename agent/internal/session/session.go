@@ -219,7 +219,7 @@ func (t *Table) Open(o Open) (*Session, error) {
 		return nil, flow.ErrOverload
 	}
 	name := DeviceName(o.Device, o.Kind, s.source)
-	way, ok := t.room(g, name, o.Devices, o.DropOldest, now)
+	way, ok := room(t, g, name, o.Devices, o.DropOldest, now)
 	if !ok {
 		t.mu.Unlock()
 		return nil, flow.ErrRefused
@@ -235,7 +235,7 @@ func (t *Table) Open(o Open) (*Session, error) {
 		g.enter(s, name, now)
 	}
 	t.expire(g, o.Expires)
-	tell := !o.Brief || t.join(s)
+	tell := !o.Brief || join(t, s)
 	r := s.entry()
 	if s.visit != nil {
 		r = s.visit.record()
@@ -260,7 +260,7 @@ func (t *Table) end(s *Session, c Cause) bool {
 	delete(t.sessions, s.principal.Session)
 	if g := t.groups[s.principal.ID]; g != nil {
 		delete(g.sessions, s)
-		t.exit(g, s)
+		exit(t, g, s)
 		if len(g.sessions) == 0 {
 			t.expire(g, 0)
 			delete(t.groups, g.subscriber)

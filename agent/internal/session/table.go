@@ -306,7 +306,7 @@ func (t *Table) run(ctx context.Context) {
 		case <-t.wake:
 		case now := <-visits.C:
 			t.leaveIdle(now.Add(-VisitGrace))
-			t.lookAtDevices(now)
+			lookAtDevices(t, now)
 		case <-progress.C:
 			t.progress()
 		}

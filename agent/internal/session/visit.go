@@ -56,7 +56,7 @@ func (v *visit) record() nodeapi.SessionRecord {
 }
 
 // join puts s under the visit it belongs to; fresh tells that the visit begins. The caller holds t.mu.
-func (t *Table) join(s *Session) (fresh bool) {
+func join(t *Table, s *Session) (fresh bool) {
 	k := visitKey{s.principal.ID, s.ingress, s.source}
 	v := t.visits[k]
 	if v == nil {
@@ -80,7 +80,7 @@ func (t *Table) part(v *visit, c Cause, closed time.Time) {
 	over := v.live == 0 && v.cause != ""
 	var r nodeapi.SessionRecord
 	if over {
-		r = t.leaveLocked(v)
+		r = leaveLocked(t, v)
 	}
 	t.mu.Unlock()
 	if over {
@@ -89,7 +89,7 @@ func (t *Table) part(v *visit, c Cause, closed time.Time) {
 }
 
 // leaveLocked ends a visit without connections and returns its last record; the caller holds t.mu.
-func (t *Table) leaveLocked(v *visit) nodeapi.SessionRecord {
+func leaveLocked(t *Table, v *visit) nodeapi.SessionRecord {
 	delete(t.visits, v.visitKey)
 	delete(t.visitByID, v.id)
 	r := v.record()
@@ -106,7 +106,7 @@ func (t *Table) leaveIdle(before time.Time) {
 	var out []nodeapi.SessionRecord
 	for _, v := range t.visits {
 		if v.live == 0 && v.idle.Before(before) {
-			out = append(out, t.leaveLocked(v))
+			out = append(out, leaveLocked(t, v))
 		}
 	}
 	t.mu.Unlock()
