@@ -274,9 +274,8 @@ func Verify(roots *x509.CertPool, chain []*x509.Certificate, now time.Time) erro
 	return nil
 }
 
+// clip makes a text of a node's fit for a column: valid UTF-8 without NUL, of at most n bytes.
 func clip(s string, n int) string {
-	if len(s) > n {
-		return strings.ToValidUTF8(s[:n], "")
-	}
-	return s
+	s = strings.ReplaceAll(s[:min(len(s), n)], "\x00", "")
+	return strings.ToValidUTF8(s, "")
 }

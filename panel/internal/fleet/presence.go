@@ -85,41 +85,61 @@ func (p *Presence) loop(ctx context.Context) error {
 	}
 }
 
-// flush writes the news. What cannot be written now is news still.
+// flush writes the news, in one statement when that works and node by node when it does not: what one node said must not
+// hold up the others. What cannot be written now is news still.
 func (p *Presence) flush(ctx context.Context) {
-	var ids, faults []string
-	var seen []time.Time
-	var skews []int64
+	var all news
 	p.mu.Lock()
 	for nid, b := range p.nodes {
 		switch {
 		case b.news:
-			ids, faults, seen, skews = append(ids, nid), append(faults, b.fault), append(seen, b.seen.UTC()), append(skews, b.skew)
+			all.add(nid, b.fault, b.seen.UTC(), b.skew)
 			b.news, b.written = false, b.seen
 		case time.Since(b.seen) > 10*p.interval:
 			delete(p.nodes, nid)
 		}
 	}
 	p.mu.Unlock()
-	if len(ids) == 0 {
+	if len(all.ids) == 0 || p.write(ctx, all) == nil {
 		return
 	}
-	err := p.db.InSystem(ctx, func(tx *pg.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE node n SET seen_at = greatest(n.seen_at, b.seen), fault = b.fault, clock_skew_ms = b.skew
-			FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS u (id, fault, seen, skew) ORDER BY id) b
-			WHERE n.id = b.id`, ids, faults, seen, skews)
-		return err
-	})
-	if err == nil {
-		return
+	away := p.db.Ping(ctx) != nil
+	for i, nid := range all.ids {
+		var one news
+		one.add(nid, all.faults[i], all.seen[i], all.skews[i])
+		if away || errs.Is(p.write(ctx, one), errs.Unavailable) {
+			p.renew(nid)
+		}
+		// A node whose news the database refuses is heard again after an interval.
 	}
+}
+
+func (p *Presence) renew(nid string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, nid := range ids {
-		if b := p.nodes[nid]; b != nil {
-			b.news = true
-		}
+	if b := p.nodes[nid]; b != nil {
+		b.news = true
 	}
+}
+
+// news are heartbeats in columns.
+type news struct {
+	ids, faults []string
+	seen        []time.Time
+	skews       []int64
+}
+
+func (n *news) add(nid, fault string, seen time.Time, skew int64) {
+	n.ids, n.faults, n.seen, n.skews = append(n.ids, nid), append(n.faults, fault), append(n.seen, seen), append(n.skews, skew)
+}
+
+func (p *Presence) write(ctx context.Context, n news) error {
+	return p.db.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE node n SET seen_at = greatest(n.seen_at, b.seen), fault = b.fault, clock_skew_ms = b.skew
+			FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS u (id, fault, seen, skew) ORDER BY id) b
+			WHERE n.id = b.id`, n.ids, n.faults, n.seen, n.skews)
+		return err
+	})
 }
 
 // ActiveNodes returns the ids of the nodes that may connect, in order.
