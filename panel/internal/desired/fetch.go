@@ -14,48 +14,101 @@ import (
 
 // Write writes what brings a node from revision since, whose hash it states, to the newest one: the JSON of a
 // nodeapi.Update. A node that is ahead of us, or holds something else under the newest number, gets everything. open is told
-// how many subscriber rows will come and says where to write; it is not called when the node has the newest. The rows go
-// through memory one by one, read from one snapshot, so that a slow node holds up no compiler.
+// how many subscriber rows will come and says where to write; it is not called when the node has the newest.
+//
+// The rows are read from one snapshot and set aside, still sealed, before the first byte is written: a node that reads slowly
+// holds neither a connection of the database nor a lock, and may take as long as its gateway lets it.
 func (s *Service) Write(ctx context.Context, node string, since int64, hash string, open func(rows int) io.Writer) error {
-	if since == 0 {
+	doc, err := s.collect(ctx, node, since, hash)
+	if err != nil || doc == nil {
+		return err
+	}
+	defer doc.rows.close()
+	out := bufio.NewWriterSize(open(doc.rows.count), writeBuffer)
+	if err := s.writeUpdate(ctx, doc, out); err != nil {
+		return fmt.Errorf("write state of %s: %w", node, err)
+	}
+	return out.Flush()
+}
+
+const writeBuffer = 64 << 10
+
+// document is an update on its way: head without its rows, which lie aside.
+type document struct {
+	head nodeapi.Update
+	rows aside
+}
+
+// collect reads what Write writes; nil when the node has the newest.
+func (s *Service) collect(ctx context.Context, node string, since int64, hash string) (*document, error) {
+	var newest int64
+	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.One(ctx, "SELECT revision FROM desired_state WHERE node_id = $1", []any{node}, &newest)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if since == 0 || since >= newest { // everything, unless the node has the newest: a few at a time
 		select {
 		case s.full <- struct{}{}:
 			defer func() { <-s.full }()
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return s.db.InSnapshot(ctx, func(tx *pg.Tx) error {
-		head := &nodeapi.Update{Node: node, Capability: nodeapi.Capability}
-		var sectionsRev int64
-		var body []byte
-		found, err := tx.One(ctx, "SELECT revision, hash, sections_rev, sections FROM desired_state WHERE node_id = $1",
-			[]any{node}, &head.Revision, &head.Hash, &sectionsRev, &body)
-		if err != nil || !found || head.Revision == 0 || (since == head.Revision && hash == head.Hash) {
-			return err
-		}
-		if since < head.Revision {
-			head.Base = since
-		}
-		if head.Base == 0 || sectionsRev > head.Base {
-			if err := s.openSections(ctx, head, body); err != nil {
-				return err
-			}
-		}
-		rows := 0
-		if _, err := tx.One(ctx, "SELECT count(*) FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND NOT removed",
-			[]any{node, head.Base}, &rows); err != nil {
-			return err
-		}
-		out := bufio.NewWriterSize(open(rows), writeBuffer)
-		if err := s.writeUpdate(ctx, tx, head, out); err != nil {
-			return fmt.Errorf("write state of %s: %w", node, err)
-		}
-		return out.Flush()
+	doc := &document{head: nodeapi.Update{Node: node, Capability: nodeapi.Capability}}
+	found := false
+	err = s.db.InSnapshot(ctx, func(tx *pg.Tx) (err error) {
+		found, err = s.fill(ctx, tx, doc, since, hash)
+		return err
 	})
+	if err != nil || !found {
+		doc.rows.close()
+		return nil, err
+	}
+	return doc, nil
 }
 
-const writeBuffer = 64 << 10
+// fill reads a document from tx's snapshot; false when the node has the newest.
+func (s *Service) fill(ctx context.Context, tx *pg.Tx, doc *document, since int64, hash string) (bool, error) {
+	head := &doc.head
+	var sectionsRev int64
+	var body []byte
+	found, err := tx.One(ctx, "SELECT revision, hash, sections_rev, sections FROM desired_state WHERE node_id = $1",
+		[]any{head.Node}, &head.Revision, &head.Hash, &sectionsRev, &body)
+	if err != nil || !found || head.Revision == 0 || (since == head.Revision && hash == head.Hash) {
+		return false, err
+	}
+	if since < head.Revision {
+		head.Base = since
+	}
+	if head.Base == 0 || sectionsRev > head.Base {
+		if err := s.openSections(ctx, head, body); err != nil {
+			return false, err
+		}
+	}
+	args := []any{head.Node, head.Base}
+	err = tx.Query(ctx, "SELECT subscriber_id, row FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND NOT removed ORDER BY subscriber_id",
+		args, func(r pg.Row) error {
+			var sid string
+			var row []byte
+			if err := r.Scan(&sid, &row); err != nil {
+				return err
+			}
+			return doc.rows.put(sid, row)
+		})
+	if err != nil || head.Base == 0 {
+		return true, err
+	}
+	return true, tx.Query(ctx, "SELECT subscriber_id FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND removed ORDER BY subscriber_id",
+		args, func(r pg.Row) error {
+			var sid string
+			err := r.Scan(&sid)
+			head.Removed = append(head.Removed, sid)
+			return err
+		})
+}
 
 func (s *Service) openSections(ctx context.Context, u *nodeapi.Update, sealed []byte) error {
 	clear, err := s.vault.Open(ctx, sealSections, u.Node, sealed)
@@ -70,54 +123,31 @@ func (s *Service) openSections(ctx context.Context, u *nodeapi.Update, sealed []
 	return nil
 }
 
-// writeUpdate writes head with the rows and tombstones that belong to it.
-func (s *Service) writeUpdate(ctx context.Context, tx *pg.Tx, head *nodeapi.Update, out *bufio.Writer) error {
-	b, err := json.Marshal(head)
+// writeUpdate writes the document: its head, with the rows opened one by one.
+func (s *Service) writeUpdate(ctx context.Context, doc *document, out *bufio.Writer) error {
+	b, err := json.Marshal(&doc.head)
 	if err != nil {
 		return err
 	}
 	_, _ = out.Write(b[:len(b)-1]) // a failed write shows at the next row's end, or at Flush
-	args := []any{head.Node, head.Base}
 	next := `,"subscribers":[`
-	err = tx.Query(ctx, "SELECT subscriber_id, row FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND NOT removed ORDER BY subscriber_id",
-		args, func(r pg.Row) error {
-			var sid string
-			var row []byte
-			if err := r.Scan(&sid, &row); err != nil {
-				return err
-			}
-			clear, err := s.vault.Open(ctx, sealRow, head.Node+"/"+sid, row)
-			if err != nil {
-				return err
-			}
-			_, _ = out.WriteString(next)
-			_, err = out.Write(clear)
-			next = ","
+	err = doc.rows.each(func(sid string, row []byte) error {
+		clear, err := s.vault.Open(ctx, sealRow, doc.head.Node+"/"+sid, row)
+		if err != nil {
 			return err
-		})
+		}
+		_, _ = out.WriteString(next)
+		_, err = out.Write(clear)
+		next = ","
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if next == "," {
 		_ = out.WriteByte(']')
 	}
-	next = `,"removed":[`
-	if head.Base > 0 {
-		err = tx.Query(ctx, "SELECT subscriber_id FROM desired_subscriber WHERE node_id = $1 AND revision > $2 AND removed ORDER BY subscriber_id",
-			args, func(r pg.Row) error {
-				var sid string
-				if err := r.Scan(&sid); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintf(out, "%s%q", next, sid)
-				next = ","
-				return err
-			})
-	}
-	if next == "," {
-		_ = out.WriteByte(']')
-	}
-	_, _ = out.WriteString("}\n")
+	_, err = out.WriteString("}\n")
 	return err
 }
 
