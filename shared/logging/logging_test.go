@@ -30,8 +30,9 @@ func TestSecretsStayOut(t *testing.T) {
 			l.Info("keep", slog.Group("g", "a", slog.GroupValue(slog.String("token", "hunter2"))))
 		},
 		"subscription":   func(l *slog.Logger) { l.Info("GET keep /sub/hunter2?x=1") },
+		"one-time link":  func(l *slog.Logger) { l.Info("m", "path", "/keep/get/hunter2") },
 		"subscription 2": func(l *slog.Logger) { l.Info("m", "path", "/keep/sub/hunter2/clash") },
-		"one-time link":  func(l *slog.Logger) { l.Info("m", "path", "/keep/once/hunter2") },
+		"download link":  func(l *slog.Logger) { l.Info("m", "path", "/keep/once/hunter2") },
 		"sse token":      func(l *slog.Logger) { l.Info("m", "url", "/scale/api/events?keep=1&token=hunter2&b=2") },
 		"hestia form":    func(l *slog.Logger) { l.Info("m", "body", "cmd=keep&hash=ID:hunter2&arg1=x") },
 		"bearer":         func(l *slog.Logger) { l.Info("keep", "header", "Bearer hunter2.abc") },

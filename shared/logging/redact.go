@@ -21,7 +21,7 @@ type rule struct {
 func rules() []rule {
 	const keep = "${1}" + Redacted
 	return []rule{
-		{regexp.MustCompile(`(/(?:sub|once|reset|invite)/)[^/?#\s"']+`), keep},
+		{regexp.MustCompile(`(/(?:sub|get|once|reset|invite)/)[^/?#\s"']+`), keep},
 		{regexp.MustCompile(`(?i)\b((?:token|password|passwd|pass|v_password|hash|secret|secret_key|access_key_secret|api_?key|code)=)[^&\s"']+`), keep},
 		{regexp.MustCompile(`(?i)\b(bearer\s+|authorization\W+basic\s+)[a-z0-9._~+/=:-]{6,}`), keep},
 		{regexp.MustCompile(`([a-z][a-z0-9+.-]*://[^:@/\s]*:)[^@/\s]+@`), keep + "@"},

@@ -19,11 +19,13 @@ import (
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/cert"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
 	"culvert/panel/internal/usage"
@@ -41,6 +43,8 @@ type Services struct {
 	Tenants  *tenant.Service
 	Plans    *billing.Service
 	Subs     *subscriber.Service
+	Devices  *device.Service
+	Profiles *profile.Service
 	Fleet    *fleet.Service
 	Network  *network.Service
 	Certs    *cert.Service
@@ -90,7 +94,7 @@ func Mount(app *fiber.App, c Config) *API {
 	a.huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){
 		authEndpoints, sessionEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
-		nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
+		deviceEndpoints, profileEndpoints, nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
 	} {
 		add(a)
 	}

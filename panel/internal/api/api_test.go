@@ -20,11 +20,13 @@ import (
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/cert"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/local/localtest"
 	"culvert/panel/internal/network"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber/subscribertest"
 	"culvert/panel/internal/usage"
 )
@@ -57,13 +59,15 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 	fl := fleet.New(fleet.Config{DB: w.DB, Vault: w.Vault, Heartbeat: 5e9})
 	nodes := jobs.NewNodes(jobs.NodesConfig{DB: w.DB, Redis: localtest.Redis(t), Keys: jobs.NewKeys(w.DB, w.Vault), Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { _ = nodes.Close(context.Background()) })
+	devices := &device.Service{DB: w.DB, Vault: w.Vault}
 	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: api.PreRead, StreamRequestBody: true, DisablePreParseMultipartForm: true})
 	w.app.Use(api.Intake)
 	w.api = api.Mount(w.app, api.Config{
 		Services: api.Services{
 			DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
 			Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
-			Jobs: nodes,
+			Jobs: nodes, Devices: devices,
+			Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
 		},
 		ClientAddr: func(c *fiber.Ctx) netip.Addr {
 			a, err := netip.ParseAddr(c.Get(addressHeader))

@@ -16,18 +16,21 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 		return w.want(t, 201, call{method: "POST", path: path, auth: auth, body: body}).body["id"].(string)
 	}
 	node := w.Node(t, "n1")
+	subscriber := make(victim, "/subscribers", map[string]any{"name": "victim"})
 	return map[string]string{
-		"tenants":      make(operator, "/tenants", map[string]any{"name": "T", "realm": "victim2", "owner": map[string]any{"name": "o", "password": password}}),
-		"logins":       make(victim, "/logins", map[string]any{"name": "staff", "password": password, "role": "readonly"}),
-		"sessions":     w.want(t, 200, call{method: "GET", path: "/sessions", auth: victim}).body["items"].([]any)[0].(map[string]any)["id"].(string),
-		"access-keys":  make(victim, "/access-keys", map[string]any{}),
-		"plans":        make(victim, "/plans", map[string]any{"name": "theirs"}),
-		"subscribers":  make(victim, "/subscribers", map[string]any{"name": "victim"}),
-		"nodes":        node,
-		"jobs":         w.want(t, 202, call{method: "POST", path: "/nodes/" + node + "/jobs", auth: operator, body: map[string]any{"kind": "collect"}}).body["id"].(string),
-		"node-groups":  make(operator, "/node-groups", map[string]any{"name": "g1"}),
-		"ingresses":    make(operator, "/ingresses", map[string]any{"node_id": node, "kind": "socks5", "name": "s", "listen": ":1080"}),
-		"certificates": make(operator, "/certificates", map[string]any{"name": "c1", "names": []string{"a.example"}}),
+		"tenants":             make(operator, "/tenants", map[string]any{"name": "T", "realm": "victim2", "owner": map[string]any{"name": "o", "password": password}}),
+		"logins":              make(victim, "/logins", map[string]any{"name": "staff", "password": password, "role": "readonly"}),
+		"sessions":            w.want(t, 200, call{method: "GET", path: "/sessions", auth: victim}).body["items"].([]any)[0].(map[string]any)["id"].(string),
+		"access-keys":         make(victim, "/access-keys", map[string]any{}),
+		"plans":               make(victim, "/plans", map[string]any{"name": "theirs"}),
+		"subscribers":         subscriber,
+		"devices":             make(victim, "/subscribers/"+subscriber+"/devices", map[string]any{"name": "phone"}),
+		"subscription-tokens": make(victim, "/subscribers/"+subscriber+"/tokens", map[string]any{}),
+		"nodes":               node,
+		"jobs":                w.want(t, 202, call{method: "POST", path: "/nodes/" + node + "/jobs", auth: operator, body: map[string]any{"kind": "collect"}}).body["id"].(string),
+		"node-groups":         make(operator, "/node-groups", map[string]any{"name": "g1"}),
+		"ingresses":           make(operator, "/ingresses", map[string]any{"node_id": node, "kind": "socks5", "name": "s", "listen": ":1080"}),
+		"certificates":        make(operator, "/certificates", map[string]any{"name": "c1", "names": []string{"a.example"}}),
 	}
 }
 
@@ -36,6 +39,8 @@ func bodyOf(op api.Operation) any {
 	switch {
 	case op.Method == "GET" || op.Method == "DELETE":
 		return nil
+	case op.Method == "POST" && strings.HasSuffix(op.Path, "/devices"):
+		return map[string]any{"name": "d"}
 	case strings.HasSuffix(op.Path, "/plan"):
 		return map[string]any{"plan": "default"}
 	case strings.HasSuffix(op.Path, "/jobs"):
@@ -54,7 +59,7 @@ func neverWas(collection string) string {
 	kinds := map[string]id.Kind{
 		"tenants": id.Tenant, "logins": id.Login, "plans": id.Plan, "subscribers": id.Subscriber, "nodes": id.Node,
 		"node-groups": id.NodeGroup, "ingresses": id.Ingress, "certificates": id.Cert, "access-keys": "", "jobs": id.Job,
-		"sessions": id.Session,
+		"sessions": id.Session, "devices": id.Device, "subscription-tokens": id.Token,
 	}
 	if k := kinds[collection]; k != "" {
 		return id.New(k)
@@ -99,7 +104,11 @@ func TestTenantWall(t *testing.T) {
 				if collection == "tenants" || strings.HasPrefix(collection, "node") || collection == "ingresses" || collection == "certificates" || collection == "jobs" {
 					auth = operator
 				}
-				w.want(t, 200, call{method: "GET", path: "/" + collection + "/" + oid, auth: auth})
+				path := "/" + collection + "/" + oid
+				if collection == "subscription-tokens" {
+					path = "/subscribers/" + ids["subscribers"] + "/tokens"
+				}
+				w.want(t, 200, call{method: "GET", path: path, auth: auth})
 			}
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"culvert/panel/internal/hestia"
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/outbox"
+	"culvert/panel/internal/subapi"
 	"culvert/shared/run"
 )
 
@@ -100,6 +101,7 @@ func newApplication(s *Services, c config.Config, version string, log *slog.Logg
 		return nil, err
 	}
 	h.Mount(app)
+	subapi.Mount(app, subapi.Config{Profiles: s.Profiles, ClientAddr: addr, Log: log})
 	mountRest(app, s, version)
 	return app, nil
 }
