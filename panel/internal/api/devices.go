@@ -101,7 +101,8 @@ func deviceEndpoints(a *API) {
 			d, err := a.Devices.Get(ctx, who, in.ID)
 			return answer(d, deviceVersion, err)
 		})
-	add(a, endpoint{method: http.MethodPatch, path: "/devices/{id}", id: "update-device", summary: "Rename, switch off or bind a device", tag: tagDevices, need: write}, a.patchDevice)
+	add(a, endpoint{method: http.MethodPatch, path: "/devices/{id}", id: "update-device", summary: "Rename, switch off or bind a device", tag: tagDevices, need: write},
+		profiles{a}.patchDevice)
 	add(a, endpoint{method: http.MethodDelete, path: "/devices/{id}", id: "delete-device", summary: "Delete a device", tag: tagDevices, need: write},
 		func(ctx context.Context, who actor.Actor, in *byDevice) (*none, error) {
 			v, err := in.version()
@@ -144,7 +145,7 @@ func deviceEndpoints(a *API) {
 		})
 }
 
-func (a *API) patchDevice(ctx context.Context, who actor.Actor, in *patchDevice) (*deviceAnswer, error) {
+func (a profiles) patchDevice(ctx context.Context, who actor.Actor, in *patchDevice) (*deviceAnswer, error) {
 	v, err := in.version()
 	if err != nil {
 		return nil, err

@@ -63,7 +63,11 @@ type patchProfileSetting struct {
 func tokenVersion(t *profile.Token) int64     { return t.Version }
 func settingVersion(x *profile.Setting) int64 { return x.Version }
 
+// profiles are the endpoints of devices and profiles.
+type profiles struct{ *API }
+
 func profileEndpoints(a *API) {
+	p := profiles{a}
 	read, write := actor.May(actor.Subscribers, actor.Read), actor.May(actor.Subscribers, actor.Write)
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/tokens", id: "list-subscription-tokens", summary: "List a subscriber's subscription addresses", tag: tagProfiles, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[page[profile.Token]], error) {
@@ -86,11 +90,11 @@ func profileEndpoints(a *API) {
 				}
 				c.Expires = &at
 			}
-			return a.changeToken(ctx, who, in.ByID, in.Matched, c)
+			return p.changeToken(ctx, who, in.ByID, in.Matched, c)
 		})
 	add(a, endpoint{method: http.MethodPost, path: "/subscription-tokens/{id}/rotate", id: "rotate-subscription-token", summary: "Replace a subscription address; the old one is dead", tag: tagProfiles, need: write},
 		func(ctx context.Context, who actor.Actor, in *byDevice) (*one[profile.Token], error) {
-			return a.changeToken(ctx, who, in.ByID, in.Matched, profile.TokenChange{Rotate: true})
+			return p.changeToken(ctx, who, in.ByID, in.Matched, profile.TokenChange{Rotate: true})
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/subscription-tokens/{id}", id: "revoke-subscription-token", summary: "Revoke a subscription address", tag: tagProfiles, need: write},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*none, error) {
@@ -99,7 +103,7 @@ func profileEndpoints(a *API) {
 	add(a, endpoint{
 		method: http.MethodGet, path: "/subscribers/{id}/endpoints", id: "list-subscriber-endpoints",
 		summary: "Show where a subscriber may connect now, with what they present; leaves an audit record", tag: tagProfiles, need: actor.May(actor.Secrets, actor.Read),
-	}, a.endpoints)
+	}, p.endpoints)
 	add(a, endpoint{method: http.MethodGet, path: "/profile-setting", id: "get-profile-setting", summary: "How the tenant's subscribers see their configurations", tag: tagProfiles, need: actor.May(actor.Settings, actor.Read)},
 		func(ctx context.Context, who actor.Actor, _ *none) (*one[profile.Setting], error) {
 			x, err := a.Profiles.Setting(ctx, who)
@@ -119,7 +123,7 @@ func profileEndpoints(a *API) {
 		})
 }
 
-func (a *API) changeToken(ctx context.Context, who actor.Actor, in ByID, m Matched, c profile.TokenChange) (*one[profile.Token], error) {
+func (a profiles) changeToken(ctx context.Context, who actor.Actor, in ByID, m Matched, c profile.TokenChange) (*one[profile.Token], error) {
 	v, err := m.version()
 	if err != nil {
 		return nil, err
@@ -128,7 +132,7 @@ func (a *API) changeToken(ctx context.Context, who actor.Actor, in ByID, m Match
 	return answer(t, tokenVersion, err)
 }
 
-func (a *API) endpoints(ctx context.Context, who actor.Actor, in *listEndpoints) (*bare[page[shownEndpoint]], error) {
+func (a profiles) endpoints(ctx context.Context, who actor.Actor, in *listEndpoints) (*bare[page[shownEndpoint]], error) {
 	d, err := a.Profiles.Document(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
