@@ -9,6 +9,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -23,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"culvert/panel/internal/pg"
 )
@@ -93,12 +95,38 @@ func writeMaster(path string, key []byte) error {
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = rename(f.Name(), path)
 	}
 	if err != nil {
 		return fmt.Errorf("master key: %w", err)
 	}
 	return nil
+}
+
+// rename puts a file into place and makes that last.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// lockMaster waits for whoever changes the files of the key at path, in this process or another.
+func lockMaster(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock master key: %w", err)
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // Derive returns a key for purpose, independent of the master key's other uses.
@@ -177,7 +205,7 @@ func (v *Vault) PasswordSalt(ctx context.Context) ([]byte, error) {
 
 func (v *Vault) load(ctx context.Context, tx *pg.Tx) error {
 	keys, newest := map[uint32]cipher.AEAD{}, uint32(0)
-	wrap := aead(Derive(v.master, "wrap"))
+	wrap := aead(Derive(v.inForce(), "wrap"))
 	err := tx.Query(ctx, "SELECT id, wrapped FROM data_key ORDER BY id", nil, func(r pg.Row) error {
 		var n int64
 		var wrapped []byte
@@ -208,7 +236,7 @@ func (v *Vault) add(ctx context.Context, tx *pg.Tx, n uint32) error {
 	raw := make([]byte, keyLen)
 	_, _ = rand.Read(raw)
 	if _, err := tx.Exec(ctx, "INSERT INTO data_key (id, wrapped, created_at) VALUES ($1, $2, $3)",
-		int64(n), wrap(v.master, n, raw), tx.Now); err != nil {
+		int64(n), wrap(v.inForce(), n, raw), tx.Now); err != nil {
 		return err
 	}
 	v.mu.Lock()
@@ -240,37 +268,79 @@ func (v *Vault) AddDataKey(ctx context.Context) error {
 }
 
 // RotateMaster rewraps every data key with a fresh master key and stores it at path. The new key lies beside the old one
-// (path + ".next") before the database changes, so a crash at any point leaves a file that opens the vault.
+// (path + ".next") before the database changes, so a crash at any point leaves a file that opens the vault. Only one
+// rotation at a time touches the files, and only after it has seen, under the database's lock, that the key it replaces
+// is the one in force: what lies in ".next" then is of no use to anybody.
 func (v *Vault) RotateMaster(ctx context.Context, path string) error {
-	next := make([]byte, keyLen)
-	_, _ = rand.Read(next)
-	if err := writeMaster(NextMaster(path), next); err != nil {
+	unlock, err := lockMaster(path)
+	if err != nil {
 		return err
 	}
-	err := v.db.InSystem(ctx, func(tx *pg.Tx) error {
+	defer unlock()
+	old := v.inForce()
+	next := make([]byte, keyLen)
+	_, _ = rand.Read(next)
+	written, committing := false, false
+	err = v.db.InSystem(ctx, func(tx *pg.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(7203442)"); err != nil {
 			return err
 		}
-		return rewrap(ctx, tx, v.master, next)
+		if err := rewrap(ctx, tx, old, next); err != nil {
+			return err
+		}
+		if inFile, err := LoadMaster(path, false); err != nil || !bytes.Equal(inFile, old) {
+			return errors.Join(fmt.Errorf("%s does not hold the master key in force", path), err)
+		}
+		written = true
+		if err := writeMaster(NextMaster(path), next); err != nil {
+			return err
+		}
+		committing = true
+		return nil
 	})
 	if err != nil {
+		if written && !committing { // of a commit without an answer nobody knows: then both keys stay
+			_ = os.Remove(NextMaster(path))
+		}
 		return fmt.Errorf("rotate master key: %w", err)
-	}
-	if err := AdoptMaster(path); err != nil {
-		return err
 	}
 	v.mu.Lock()
 	v.master = next
 	v.mu.Unlock()
-	return nil
+	return adopt(path)
+}
+
+func (v *Vault) inForce() []byte {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.master
 }
 
 // NextMaster is where a rotation keeps the new key until it is in force.
 func NextMaster(path string) string { return path + ".next" }
 
-// AdoptMaster puts the key of a rotation into the place of the old one.
-func AdoptMaster(path string) error {
-	if err := os.Rename(NextMaster(path), path); err != nil {
+// AdoptMaster puts key, which a rotation left in NextMaster and which is in force, into the place of the old one.
+func AdoptMaster(path string, key []byte) error {
+	unlock, err := lockMaster(path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if now, err := LoadMaster(path, false); err == nil && bytes.Equal(now, key) {
+		return nil // the rotation itself was faster
+	}
+	next, err := LoadMaster(NextMaster(path), false)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(next, key) {
+		return fmt.Errorf("the master key was rotated again meanwhile: %s is not the one in force", NextMaster(path))
+	}
+	return adopt(path)
+}
+
+func adopt(path string) error {
+	if err := rename(NextMaster(path), path); err != nil {
 		return fmt.Errorf("the master key in force is in %s; move it to %s: %w", NextMaster(path), path, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"culvert/panel/internal/pg/pgtest"
@@ -98,6 +99,77 @@ func TestRotation(t *testing.T) {
 	}
 	if !bytes.Equal(hash, v2.Hash("key", "secret")) {
 		t.Error("rotation changed the keyed hashes: every access key would be dead")
+	}
+}
+
+// Whatever meets, the file at path opens the vault: a lost master key is the end of every credential.
+func TestRotationsAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := pgtest.New(t)
+	path := filepath.Join(t.TempDir(), "master.key")
+	master, err := vault.LoadMaster(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 5 {
+		const racers = 4
+		vaults, results := make([]*vault.Vault, racers), make([]error, racers)
+		for i := range racers {
+			if vaults[i], err = vault.Open(ctx, db, master); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for i, v := range vaults {
+			wg.Go(func() { results[i] = v.RotateMaster(ctx, path) })
+		}
+		wg.Wait()
+		won := 0
+		for _, err := range results {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, vault.ErrSealed) {
+				t.Errorf("a loser gets %v", err)
+			}
+		}
+		if won != 1 {
+			t.Errorf("round %d: %d of %d rotations of one key came through", round, won, racers)
+		}
+		if master, err = vault.LoadMaster(path, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vault.Open(ctx, db, master); err != nil {
+			t.Fatalf("round %d: the key in the file does not open the vault: %v", round, err)
+		}
+		if _, err := os.Stat(vault.NextMaster(path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("round %d: the losers left %s", round, vault.NextMaster(path))
+		}
+	}
+}
+
+func TestAdoptTakesOnlyTheKeyInForce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "master.key")
+	old, err := vault.LoadMaster(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := vault.LoadMaster(vault.NextMaster(path), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := vault.AdoptMaster(path, make([]byte, 32)); err == nil {
+		t.Error("a key that is not in force took the place of the old one")
+	}
+	if err := vault.AdoptMaster(path, old); err != nil {
+		t.Errorf("what is in place already: %v", err)
+	}
+	if err := vault.AdoptMaster(path, next); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := vault.LoadMaster(path, false); err != nil || !bytes.Equal(now, next) {
+		t.Errorf("the file holds another key, %v", err)
 	}
 }
 
