@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what `make run` and `make test` need on Debian or Ubuntu, and only what is missing:
-# PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make, and PHP
-# with curl: billing systems' clients are tested in their own language.
+# PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make, PHP
+# with curl (billing systems' clients are tested in their own language), and shadowsocks-libev (its client is a test peer;
+# its service stays off).
 # Makes the system account "culvert", which those servers run as when Culvert is started by root.
 # Says what it does; a second run does nothing.
 set -euo pipefail
@@ -16,6 +17,7 @@ command -v redis-server >/dev/null                || missing+=(redis-server)
 command -v curl >/dev/null                        || missing+=(curl)
 command -v gcc  >/dev/null                        || missing+=(gcc libc6-dev)
 command -v make >/dev/null                        || missing+=(make)
+command -v ss-local >/dev/null                    || missing+=(shadowsocks-libev)
 php -r 'exit((int) !extension_loaded("curl"));' >/dev/null 2>&1 || missing+=(php-cli php-curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ]         || missing+=(ca-certificates)
 
@@ -54,6 +56,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
 	if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
 		"${as_root[@]}" mkdir -p /etc/postgresql-common
 		echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+	fi
+	# shadowsocks-libev would start a server now and at every boot; tests need its client only.
+	if [[ " ${missing[*]} " == *" shadowsocks-libev "* ]] && [ ! -e /etc/systemd/system/shadowsocks-libev.service ]; then
+		"${as_root[@]}" mkdir -p /etc/systemd/system
+		"${as_root[@]}" ln -s /dev/null /etc/systemd/system/shadowsocks-libev.service # as systemctl mask does
 	fi
 	"${as_root[@]}" apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"
 else

@@ -5,6 +5,7 @@ package interop
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func services() map[string]service {
 		}
 	}
 	obfs := map[string]any{"type": "salamander", "password": "obfuscated"}
-	return map[string]service{
+	all := map[string]service{
 		"hysteria2":            {"hysteria2", `{}`, hysteria.New, true, secret(nil)},
 		"hysteria2 salamander": {"hysteria2", `{"obfs":{"type":"salamander","password":"obfuscated"}}`, hysteria.New, true, secret(map[string]any{"obfs": obfs})},
 		"hysteria2 brutal":     {"hysteria2", `{"up_mbps":500,"down_mbps":500}`, hysteria.New, true, secret(map[string]any{"up_mbps": 300, "down_mbps": 300})},
@@ -70,6 +71,8 @@ func services() map[string]service {
 		"http":        {"http", `{}`, httpproxy.New, false, named("http", nil)},
 		"http in TLS": {"http", `{"tls":true}`, httpproxy.New, false, named("http", map[string]any{"tls": tls})},
 	}
+	maps.Copy(all, shadowsocksServices())
+	return all
 }
 
 func (s service) world(t *testing.T, users ...*ingresstest.User) *ingresstest.World {

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha1" //nolint:gosec // SIP004 derives its session keys by HKDF-SHA1
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -160,27 +161,24 @@ func (x *extractor) derive(to, key []byte) {
 	}
 }
 
-// peek decrypts the first bytes of what key sealed with the first nonce, without checking anything: most wrong keys show
-// by that already, at a fraction of the price. to has up to a block.
-func (s *suite) peek(to, key, sealed []byte) {
-	var zero [nonceSize]byte
+// peek decrypts the first bytes of what key sealed with the first nonce, up to a block of them, without checking anything:
+// most wrong keys show by that already, at a fraction of the price.
+func (s *suite) peek(to *[blockSize]byte, key, sealed []byte) {
 	if s.ChaCha {
+		var zero [nonceSize]byte
 		c, err := chacha20.NewUnauthenticatedCipher(key, zero[:])
 		if err != nil {
 			return
 		}
 		c.SetCounter(1) // block 0 makes the key of Poly1305 (RFC 8439, 2.8)
-		c.XORKeyStream(to, sealed[:len(to)])
+		c.XORKeyStream(to[:len(sealed)], sealed)
 		return
 	}
 	c, err := aes.NewCipher(key)
 	if err != nil {
 		return
 	}
-	var block [blockSize]byte
-	block[blockSize-1] = 2 // counter 1 makes the mask of the tag (NIST SP 800-38D, 7.1)
-	c.Encrypt(block[:], block[:])
-	for i := range to {
-		to[i] = block[i] ^ sealed[i]
-	}
+	*to = [blockSize]byte{blockSize - 1: 2} // counter 1 makes the mask of the tag (NIST SP 800-38D, 7.1)
+	c.Encrypt(to[:], to[:])
+	subtle.XORBytes(to[:], to[:], sealed)
 }

@@ -174,13 +174,6 @@ func (p *packets) guessed(b []byte, from netip.AddrPort) {
 	p.passAEAD(ss, b, pk, from)
 }
 
-// opensDatagram reports whether a sealed datagram is u's; to takes what was in it.
-func (t *trial) opensDatagram(u *user, sealed []byte, to *[]byte) bool {
-	return t.opens(u, sealed, func(first []byte) bool {
-		return first[0] == addrIPv4 || first[0] == addrDomain || first[0] == addrIPv6
-	}, to) != nil
-}
-
 // pass gives an authentic datagram to its session, whose client is where it came from.
 func (p *packets) pass(ss *session, pk *packet, from netip.AddrPort, now time.Time) {
 	if c := ss.client.Load(); c == nil || *c != from {

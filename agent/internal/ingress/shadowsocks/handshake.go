@@ -167,45 +167,59 @@ func parseRequest(b []byte) (flow.Dest, []byte, error) {
 	return dest, rest[padding:], nil
 }
 
-// trial tries keys on one message.
+// trial tries keys on one message. What the ciphers' interfaces would move to the heap for each key, it has once.
 type trial struct {
 	suite *suite
 	x     extractor
+	key   [maxKey]byte
+	first [blockSize]byte
+	short [lengthSize]byte
+	zero  [nonceSize]byte
 }
 
 func newTrial(s *suite, salt []byte) *trial { return &trial{suite: s, x: newExtractor(salt)} }
 
 // opensLength returns the cipher of u's stream if the sealed length is u's.
 func (t *trial) opensLength(u *user, sealed []byte) cipher.AEAD {
-	return t.opens(u, sealed, func(first []byte) bool { return first[0] <= byte(t.suite.most>>8) }, nil)
+	if t.begin(u, sealed) > byte(t.suite.most>>8) {
+		return nil // most wrong keys end here
+	}
+	a, _ := t.finish(t.short[:0], sealed)
+	return a
 }
 
-// opens returns the cipher that u's key makes of the salt if sealed is u's; to takes what was in it. plausible judges its
-// first byte, which spares most wrong keys the rest.
-func (t *trial) opens(u *user, sealed []byte, plausible func([]byte) bool, to *[]byte) cipher.AEAD {
-	var sub [maxKey]byte
-	key := sub[:t.suite.KeySize]
+// opensDatagram reports whether a sealed datagram is u's; to takes what was in it.
+func (t *trial) opensDatagram(u *user, sealed []byte, to *[]byte) bool {
+	switch t.begin(u, sealed) {
+	case addrIPv4, addrDomain, addrIPv6:
+	default:
+		return false
+	}
+	a, plain := t.finish(*to, sealed)
+	if a == nil {
+		return false
+	}
+	*to = plain
+	return true
+}
+
+// begin makes the key and returns what would be the first byte.
+func (t *trial) begin(u *user, sealed []byte) byte {
+	key := t.key[:t.suite.KeySize]
 	t.x.derive(key, u.key)
-	var first [1]byte
-	if t.suite.peek(first[:], key, sealed); !plausible(first[:]) {
-		return nil
-	}
-	a, err := t.suite.aead(key)
+	t.suite.peek(&t.first, key, sealed[0:1])
+	return t.first[0]
+}
+
+// finish checks the whole of what was sealed.
+func (t *trial) finish(to, sealed []byte) (cipher.AEAD, []byte) {
+	a, err := t.suite.aead(t.key[:t.suite.KeySize])
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	var zero [nonceSize]byte
-	var short [lengthSize]byte
-	into := short[:0]
-	if to != nil {
-		into = *to
-	}
-	plain, err := a.Open(into, zero[:], sealed, nil)
+	plain, err := a.Open(to, t.zero[:], sealed, nil)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	if to != nil {
-		*to = plain
-	}
-	return a
+	return a, plain
 }

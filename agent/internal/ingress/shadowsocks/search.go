@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Bounds of the search for whose key opens a message of the AEAD edition. A trial takes about a microsecond.
+// Bounds of the search for whose key opens a message of the AEAD edition. A trial takes one or two microseconds.
 const (
 	sourceTrials  = 30_000  // a second, for one source: an IPv4 address or an IPv6 /64
-	portTrials    = 150_000 // a second, for searches among everybody: some 15 % of one core
+	portTrials    = 100_000 // a second, for searches among everybody: some 15 % of one core
 	trialsAtOnce  = 2       // seconds of either that may come at once
 	sourcesMost   = 8192    // remembered, with their users
 	usersBySource = 64      // the newest of one source; behind carrier NAT there may be more, who are searched for

@@ -4,7 +4,7 @@
 // Whose message it is:
 //
 //	2022   one AES block of the identity header -> table -> key    the same cost for any number of subscribers
-//	AEAD   nothing tells; the keys are tried (search.go)           about a microsecond for each subscriber
+//	AEAD   nothing tells; the keys are tried (search.go)           one or two microseconds for each subscriber
 //
 // So an AEAD port carries a few hundred subscribers. With more it still works, because clients are remembered by address
 // and searches are paid for, but new clients wait when many come at once; one warning is logged. The 2022 methods are the
