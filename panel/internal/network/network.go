@@ -191,7 +191,7 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, gid string) (*Ingress,
 	}
 	var g *Ingress
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		g, err = s.load(ctx, tx, gid)
+		g, err = s.load(ctx, tx, gid, false)
 		return err
 	})
 	if err != nil {
@@ -228,7 +228,7 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 	}
 	var g *Ingress
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		if g, err = s.load(ctx, tx, gid); err != nil {
+		if g, err = s.lock(ctx, tx, gid); err != nil {
 			return err
 		}
 		if match != 0 && match != g.Version {
@@ -242,9 +242,6 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, gid string, match i
 			return err
 		}
 		if err := g.check(); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "SELECT 1 FROM node WHERE id = $1 FOR UPDATE", g.NodeID); err != nil {
 			return err
 		}
 		if err := s.fits(ctx, tx, g); err != nil {
@@ -272,7 +269,7 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, gid string) error {
 		return err
 	}
 	return s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		g, err := s.load(ctx, tx, gid)
+		g, err := s.lock(ctx, tx, gid)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
@@ -47,16 +48,32 @@ func (s *Service) insert(tx *pg.Tx, g *Ingress) error {
 
 func (s *Service) save(tx *pg.Tx, g *Ingress) error {
 	g.Sealed = s.Vault.Seal(sealOptions, g.ID, g.Options)
-	err := pg.Translate("save ingress", tx.Gorm().Model(g).Where("tenant_id = ?", g.TenantID).Select("*").Omit("created_at").Updates(g).Error)
-	if errs.Is(err, errs.Conflict) {
+	done := tx.Gorm().Model(g).Where("tenant_id = ? AND version = ?", g.TenantID, g.Version-1).Select("*").Omit("created_at").Updates(g)
+	err := pg.Translate("save ingress", done.Error)
+	switch {
+	case errs.Is(err, errs.Conflict):
 		return errs.Wrap(errs.Conflict, err, "ingress %s exists on this node", g.Name)
+	case err == nil && done.RowsAffected == 0:
+		return errs.New(errs.Stale, "ingress %s was changed meanwhile", g.Name)
 	}
 	return err
 }
 
-func (s *Service) load(ctx context.Context, tx *pg.Tx, gid string) (*Ingress, error) {
+// lock is load for a change. The node comes first: whoever adds to it has that lock, and sees whose ports are taken.
+func (s *Service) lock(ctx context.Context, tx *pg.Tx, gid string) (*Ingress, error) {
+	if _, err := tx.Exec(ctx, "SELECT FROM node WHERE id = (SELECT node_id FROM ingress WHERE id = $1) FOR UPDATE", gid); err != nil {
+		return nil, err
+	}
+	return s.load(ctx, tx, gid, true)
+}
+
+func (s *Service) load(ctx context.Context, tx *pg.Tx, gid string, lock bool) (*Ingress, error) {
+	q := tx.Gorm().Where("id = ?", gid)
+	if lock {
+		q = q.Clauses(clause.Locking{Strength: "UPDATE"})
+	}
 	var g Ingress
-	err := tx.Gorm().Where("id = ?", gid).Take(&g).Error
+	err := q.Take(&g).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, errs.NotFound("ingress", gid)
 	}
