@@ -199,7 +199,7 @@ func (s *Service) Replace(ctx context.Context, a actor.Actor, cid string, match 
 	}
 	var c *Certificate
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		if c, err = load(tx, cid); err != nil {
+		if c, err = load(tx, cid, true); err != nil {
 			return err
 		}
 		if match != 0 && match != c.Version {
@@ -227,7 +227,7 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, cid string) (*Certific
 	}
 	var c *Certificate
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		c, err = load(tx, cid)
+		c, err = load(tx, cid, false)
 		return err
 	})
 	return c, err
@@ -252,7 +252,7 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, cid string) error {
 		return err
 	}
 	return s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		c, err := load(tx, cid)
+		c, err := load(tx, cid, true)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
@@ -18,8 +19,11 @@ func insert(tx *pg.Tx, c *Certificate) error {
 }
 
 func save(tx *pg.Tx, c *Certificate) error {
-	err := tx.Gorm().Model(c).Where("tenant_id = ?", c.TenantID).Select("*").Omit("created_at").Updates(c).Error
-	return pg.Translate("save certificate", err)
+	done := tx.Gorm().Model(c).Where("tenant_id = ? AND version = ?", c.TenantID, c.Version-1).Select("*").Omit("created_at").Updates(c)
+	if done.Error == nil && done.RowsAffected == 0 {
+		return errs.New(errs.Stale, "certificate %s was changed meanwhile", c.Name)
+	}
+	return pg.Translate("save certificate", done.Error)
 }
 
 func list(tx *pg.Tx, tenant, after string, limit int) ([]Certificate, error) {
@@ -28,9 +32,13 @@ func list(tx *pg.Tx, tenant, after string, limit int) ([]Certificate, error) {
 	return out, pg.Translate("list certificates", err)
 }
 
-func load(tx *pg.Tx, cid string) (*Certificate, error) {
+func load(tx *pg.Tx, cid string, lock bool) (*Certificate, error) {
+	q := tx.Gorm().Where("id = ?", cid)
+	if lock {
+		q = q.Clauses(clause.Locking{Strength: "UPDATE"})
+	}
 	var c Certificate
-	err := tx.Gorm().Where("id = ?", cid).Take(&c).Error
+	err := q.Take(&c).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, errs.NotFound("certificate", cid)
 	}
