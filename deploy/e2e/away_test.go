@@ -92,3 +92,45 @@ func TestMeteredDownloadIsNotCut(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotaAndWhatIsBoughtOnTop: a running download ends at the quota, to the byte as far as the ledger goes; traffic that is
+// bought lets the customer in again, and what is bought in time cuts nothing.
+func TestQuotaAndWhatIsBoughtOnTop(t *testing.T) {
+	in := install(t)
+	s := in.serve()
+	hash := in.hash()
+	in.gold(hash)
+	const limit = 5_000_000
+	customer := func(name string) customer {
+		c := in.customer(hash, s.node, name, "gold")
+		in.applies(s.node, func() { in.must("PATCH", "/subscribers/"+c.id, map[string]any{"traffic_limit": limit}) })
+		return c
+	}
+	ann, bob := customer("ann"), customer("bob")
+	x := newTarget(t)
+	if out, err := curl("-x", ann.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit))); err == nil {
+		t.Fatalf("a download of four times the quota: %s", out)
+	}
+	eventually(t, 20*time.Second, "the ledger reaches the quota", func() error {
+		up, down := in.booked(ann.id, s.socksID)
+		if up+down > limit {
+			t.Fatalf("the ledger says %d, the quota was %d", up+down, limit)
+		}
+		if status := in.must("GET", "/subscribers/"+ann.id, nil)["status"]; up+down < limit || status != "limited" {
+			return fmt.Errorf("%d of %d, %v", up+down, limit, status)
+		}
+		return nil
+	})
+	in.applies(s.node, func() { in.must("POST", "/subscribers/"+ann.id+"/grants", map[string]any{"bytes": 50_000_000}) })
+	eventually(t, 15*time.Second, "in again with what was bought", func() error {
+		_, err := curl("-x", ann.proxy("socks5h", s.socks), x.url("/bytes/1000000"))
+		return err
+	})
+	if out, err := curl("-x", bob.proxy("socks5h", s.socks), x.url("/bytes/1000")); err != nil {
+		t.Fatalf("%s: %v", out, err)
+	}
+	in.must("POST", "/subscribers/"+bob.id+"/grants", map[string]any{"bytes": 100_000_000})
+	if out, err := curl("--limit-rate", "5M", "-x", bob.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit))); err != nil {
+		t.Errorf("with traffic bought in time: %s, %v", out, err)
+	}
+}

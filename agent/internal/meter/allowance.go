@@ -20,6 +20,10 @@ const (
 // askAgain is how long an unanswered request for more is waited for before it is repeated.
 const askAgain = time.Second
 
+// believed is how long the panel's word that nothing more can be granted holds. What a customer buys reaches a node that
+// holds nothing of theirs only because it asks.
+const believed = 200 * time.Millisecond
+
 // slice is what one metered subscriber may still move here in one period:
 //
 //	0 ....... sealed ....... passed ....... reserved ....... granted
@@ -36,6 +40,7 @@ type slice struct {
 	reserved  unit.Bytes
 	size      unit.Bytes // what was left when the last grant came
 	exhausted bool
+	told      time.Time // when the panel said so
 	asked     time.Time
 	changed   chan struct{} // closed and replaced when there may be more
 
@@ -151,10 +156,13 @@ func (a *purse) reserve(s *slice, n int64) {
 	s.left.Add(int64(step))
 }
 
+// drained reports whether the panel said, a moment ago, that it has nothing more; the caller holds the account's lock.
+func (s *slice) drained() bool { return s.exhausted && time.Since(s.told) < believed }
+
 // wantMore reports whether the leaser is to be asked: less than half is left of what was there at the last grant.
 func (a *purse) wantMore(s *slice) bool {
 	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
-	if s.exhausted || a.leaser == nil || rest > 0 && rest >= s.size/2 || time.Since(s.asked) < askAgain {
+	if s.drained() || a.leaser == nil || rest > 0 && rest >= s.size/2 || time.Since(s.asked) < askAgain {
 		return false
 	}
 	s.asked = time.Now()
@@ -196,7 +204,7 @@ func (a *purse) Wait(n int64, limit time.Duration, stop <-chan struct{}) (Budget
 func (a *purse) over(s *slice) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return s.exhausted && s.reserved >= s.granted && s.out.Load() <= 0 && s.left.Load() <= 0 && a.slice.Load() == s
+	return s.drained() && s.reserved >= s.granted && s.out.Load() <= 0 && s.left.Load() <= 0 && a.slice.Load() == s
 }
 
 // watch announces a waiting flow and returns the channel that closes when there may be more.
@@ -243,7 +251,7 @@ func (a *purse) grantLocked(al nodeapi.Allowance) bool {
 	if fresh && a.book.distrust {
 		s.reserved, s.sealed = al.Granted, al.Granted
 	}
-	s.granted, s.exhausted = al.Granted, al.Exhausted
+	s.granted, s.exhausted, s.told = al.Granted, al.Exhausted, time.Now()
 	rest := s.granted - s.reserved + unit.Bytes(s.left.Load())
 	s.size, s.asked = rest, time.Time{}
 	a.disk.journalSlice(a.id, s)

@@ -329,3 +329,36 @@ func TestLostSlicesAreSpent(t *testing.T) {
 	}
 	crash(m)
 }
+
+// TestWhatWasBoughtIsAskedFor: the panel's word that nothing more is left holds for a moment. After that a customer who
+// bought more is served, in a running transfer and after a restart.
+func TestWhatWasBoughtIsAskedFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		l := &leaser{}
+		m := openMeter(t, dir, l)
+		r := row(true, 1)
+		a := m.Account(r)
+		last := allowance(r, 100)
+		last[0].Exhausted = true
+		m.Grant(last)
+		b := a.Take(100)
+		a.Return(b, 0)
+		if b.N != 100 {
+			t.Fatalf("took %d", b.N)
+		}
+		asked := l.count()
+		if _, err := a.Wait(1, time.Minute, nil); !errors.Is(err, flow.ErrQuota) || l.count() != asked {
+			t.Errorf("the panel's word a moment ago: %v, asked %d times", err, l.count()-asked)
+		}
+		<-time.After(believed)
+		l.answer = func(string) { m.Grant(allowance(r, 300)) }
+		b, err := a.Wait(50, time.Minute, nil)
+		if err != nil || b.N != 50 {
+			t.Fatalf("after more was bought: %d, %v", b.N, err)
+		}
+		a.Return(b, 0)
+		crash(m)
+	})
+}
