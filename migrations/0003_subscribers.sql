@@ -76,27 +76,31 @@ CALL guard_tenant_table('subscriber', 'SELECT, INSERT, UPDATE, DELETE');
 -- Row security keeps LIKE, which is not leakproof, away from indexes, so a search would read every row. This function holds
 -- the same rule itself, the subtree of the transaction's tenant, and returns ids only: reading them is up to the policy.
 -- +goose StatementBegin
-CREATE FUNCTION subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer)
+CREATE FUNCTION subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text,
+    before timestamptz, most integer)
 RETURNS SETOF text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
         WHERE (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1
           AND s.tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant())
-          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5) $q$;
+          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5)
+          AND ($6 = '' OR s.external_id = $6) AND ($7 IS NULL OR s.expires_at < $7) $q$;
     found text[];
 BEGIN
     -- Few matches: the trigram index finds them all, whatever the planner guesses of their number. Many: the order of ids
     -- meets enough of them soon.
-    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found USING pattern, only_tenant, after, state, plan;
+    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found
+        USING pattern, only_tenant, after, state, plan, external, before;
     IF coalesce(cardinality(found), 0) <= 2000 THEN
         RETURN QUERY SELECT f FROM unnest(found) f ORDER BY f LIMIT most;
         RETURN;
     END IF;
-    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $6' USING pattern, only_tenant, after, state, plan, most;
+    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $8'
+        USING pattern, only_tenant, after, state, plan, external, before, most;
 END $$;
 -- +goose StatementEnd
-REVOKE ALL ON FUNCTION subscriber_search(text, text, text, text, text, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION subscriber_search(text, text, text, text, text, integer) TO culvert_app;
+REVOKE ALL ON FUNCTION subscriber_search(text, text, text, text, text, text, timestamptz, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION subscriber_search(text, text, text, text, text, text, timestamptz, integer) TO culvert_app;
 CREATE POLICY owner_searches ON subscriber FOR SELECT TO CURRENT_USER USING (true);
 
 -- Where usage that arrives after a deletion is booked.

@@ -114,7 +114,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) RETURNS SETOF text
+CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $_$
@@ -122,17 +122,20 @@ DECLARE
     matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
         WHERE (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1
           AND s.tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant())
-          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5) $q$;
+          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5)
+          AND ($6 = '' OR s.external_id = $6) AND ($7 IS NULL OR s.expires_at < $7) $q$;
     found text[];
 BEGIN
     -- Few matches: the trigram index finds them all, whatever the planner guesses of their number. Many: the order of ids
     -- meets enough of them soon.
-    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found USING pattern, only_tenant, after, state, plan;
+    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found
+        USING pattern, only_tenant, after, state, plan, external, before;
     IF coalesce(cardinality(found), 0) <= 2000 THEN
         RETURN QUERY SELECT f FROM unnest(found) f ORDER BY f LIMIT most;
         RETURN;
     END IF;
-    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $6' USING pattern, only_tenant, after, state, plan, most;
+    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $8'
+        USING pattern, only_tenant, after, state, plan, external, before, most;
 END $_$;
 
 CREATE FUNCTION public.tenant_closure_insert() RETURNS trigger
@@ -1588,8 +1591,8 @@ REVOKE ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) FRO
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_app;
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_system;
 
-REVOKE ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, most integer) TO culvert_app;
+REVOKE ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) TO culvert_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_system;

@@ -156,16 +156,16 @@ func list(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string,
 	return out, complete(ctx, tx, page)
 }
 
-// search returns the ids of a page of matches. Filters that it does not know are applied to the page afterwards, so such a
-// page may be shorter than it could be.
+// search returns the ids of a page of matches. It knows every filter: one applied to the page afterwards would make it
+// shorter, and a short page ends the listing.
 func search(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string, limit int) ([]string, error) {
 	only := a.Tenant
 	if f.Tree && a.Owner == "" {
 		only = ""
 	}
 	var ids []string
-	err := tx.Query(ctx, "SELECT subscriber_search($1, $2, $3, $4, $5, $6)",
-		[]any{"%" + escapeLike(f.Query) + "%", only, after, f.Status, f.PlanID, limit}, func(r pg.Row) error {
+	err := tx.Query(ctx, "SELECT subscriber_search($1, $2, $3, $4, $5, $6, $7, $8)",
+		[]any{"%" + escapeLike(f.Query) + "%", only, after, f.Status, f.PlanID, f.ExternalID, f.ExpiresBefore, limit}, func(r pg.Row) error {
 			var sid string
 			err := r.Scan(&sid)
 			ids = append(ids, sid)

@@ -2,6 +2,7 @@ package subscriber_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -198,6 +199,45 @@ func TestListPagesAndFilters(t *testing.T) {
 	}
 	if _, err := w.Subs.List(ctx, a, subscriber.Filter{}, "!!", 2); !errs.Is(err, errs.Invalid) {
 		t.Errorf("a broken cursor: %v", err)
+	}
+}
+
+// A search with other filters gives every match, however many that it passes over lie between.
+func TestSearchPagesWithEveryFilter(t *testing.T) {
+	t.Parallel()
+	w, ctx := subscribertest.New(t), t.Context()
+	a := w.Reseller(t, "acme")
+	soon, late := time.Now().Add(time.Hour), time.Now().Add(1000*time.Hour)
+	for i := range 9 {
+		end := late
+		if i == 1 || i == 8 {
+			end = soon
+		}
+		if _, err := w.Subs.Create(ctx, a, subscriber.Create{Name: fmt.Sprintf("ann%d", i), ExternalID: fmt.Sprintf("ext%d", i), ExpiresAt: &end}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := soon.Add(time.Hour)
+	for want, f := range map[string]subscriber.Filter{
+		"ann1 ann8": {Query: "ann", ExpiresBefore: &before},
+		"ann7":      {Query: "ann", ExternalID: "ext7"},
+		"ann8":      {Query: "ann", ExternalID: "ext8", ExpiresBefore: &before, Status: subscriber.Active},
+		"":          {Query: "ann", ExternalID: "ext7", ExpiresBefore: &before},
+	} {
+		var names []string
+		for cursor, more := "", true; more; more = cursor != "" {
+			p, err := w.Subs.List(ctx, a, f, cursor, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range p.Items {
+				names = append(names, s.Name)
+			}
+			cursor = p.Next
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("pages gave %q, want %q", got, want)
+		}
 	}
 }
 
