@@ -316,7 +316,7 @@ func (s *Service) Grant(ctx context.Context, a actor.Actor, sid string, amount u
 	return s.change(ctx, a, sid, 0, "subscriber.grant", func(tx *pg.Tx, sub *Subscriber, d audit.Diff) error {
 		var one int
 		key := "grant:" + source
-		found, err := tx.One(ctx, "SELECT 1 FROM ledger WHERE subscriber_id = $1 AND source = $2", []any{sid, key}, &one)
+		found, err := tx.One(ctx, "SELECT 1 FROM ledger WHERE subscriber_id = $1 AND source = $2 AND kind = 'grant'", []any{sid, key}, &one)
 		if err != nil || found {
 			d["replayed"] = found
 			return err
