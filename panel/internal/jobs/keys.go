@@ -54,12 +54,16 @@ type Keys struct {
 // NewKeys returns the keys of the installation.
 func NewKeys(db *pg.DB, v *vault.Vault) *Keys { return &Keys{db: db, vault: v} }
 
-// Public lists the keys whose signature counts: the one before, and the newest.
+// Public lists the keys whose signature counts: the one before, and the newest. It is what the database says now: a node
+// that is told of a rotation from memory would learn nothing, and there is no second telling.
 func (k *Keys) Public(ctx context.Context) ([]nodeapi.JobKey, error) {
-	held, err := k.load(ctx)
+	held, err := k.read(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("job keys: %w", err)
 	}
+	k.mu.Lock()
+	k.held, k.at = held, time.Now()
+	k.mu.Unlock()
 	out := make([]nodeapi.JobKey, len(held))
 	for i, s := range held {
 		out[i] = nodeapi.JobKey{ID: s.id, Public: s.public}

@@ -227,6 +227,9 @@ func TestKeysRotateWithOverlap(t *testing.T) {
 	if err != nil || len(after) != 2 || after[0].ID != before[0].ID {
 		t.Fatalf("after rotation: %v, %v", after, err)
 	}
+	if there, err := replica.Public(ctx); err != nil || len(there) != 2 || there[1].ID != after[1].ID {
+		t.Errorf("the replica that handles the rotation tells nodes of %v, %v", there, err)
+	}
 	if err := k.Rotate(ctx, w.op); !errs.Is(err, errs.State) {
 		t.Errorf("a second rotation at once gives %v", err)
 	}
