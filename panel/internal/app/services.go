@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"culvert/migrations"
 	"culvert/panel/internal/api"
@@ -18,6 +19,7 @@ import (
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
 	"culvert/panel/internal/usage"
@@ -92,11 +94,13 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	if s.Subs, err = subscriber.New(ctx, db, v, s.Fleet); err != nil {
 		return nil, err
 	}
+	s.Devices = &device.Service{DB: db, Vault: v}
+	s.Profiles = &profile.Service{DB: db, Vault: v, Subs: s.Subs, Devices: s.Devices, Public: strings.TrimSuffix(c.PublicURL.String(), "/")}
 	if s.Identity, err = identity.New(ctx, identity.Config{DB: db, Vault: v}); err != nil {
 		return nil, err
 	}
 	s.Desired = desired.New(db, v, s.Certs, &settings{config: c, vault: v, keys: s.Keys, fleet: s.Fleet}, log)
-	s.Desired.Peers = (&device.Service{DB: db, Vault: v}).Peers
+	s.Desired.Peers = s.Devices.Peers
 	if s.Root, err = s.Tenants.Root(ctx); err != nil {
 		return nil, fmt.Errorf("operator's tenant: %w", err)
 	}
