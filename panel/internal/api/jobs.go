@@ -35,7 +35,7 @@ func jobEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/jobs", id: "list-jobs", summary: "List jobs, newest first", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *listJobs) (*bare[page[jobs.Job]], error) {
-			l, err := a.Jobs.List(ctx, who, in.Node, in.Cursor, min(in.Limit+1, 500))
+			l, err := a.Jobs.List(ctx, who, in.Node, in.Cursor, in.Limit+1)
 			if err != nil {
 				return nil, err
 			}

@@ -91,7 +91,7 @@ func List(ctx context.Context, db *pg.DB, a actor.Actor, object, before string, 
 	if err := a.Require(actor.May(actor.Audit, actor.Read)); err != nil {
 		return nil, err
 	}
-	if limit < 1 || limit > maxPage {
+	if limit < 1 || limit > maxPage+1 { // one more than a page tells whether there is another
 		return nil, errs.Bad("limit", "must be between 1 and %d", maxPage)
 	}
 	out := []Entry{}

@@ -96,7 +96,7 @@ func (s *Groups) ListGroups(ctx context.Context, a actor.Actor, after string, li
 	if err := a.Require(actor.May(actor.Nodes, actor.Read)); err != nil {
 		return nil, err
 	}
-	if limit < 1 || limit > maxPage {
+	if limit < 1 || limit > maxPage+1 { // one more than a page tells whether there is another
 		return nil, errs.Bad("limit", "must be between 1 and %d", maxPage)
 	}
 	var out []Group

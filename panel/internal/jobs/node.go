@@ -292,7 +292,7 @@ func (n *Nodes) Get(ctx context.Context, a actor.Actor, jid string) (*Job, error
 
 // List lists a node's jobs, newest first, older than the id before when it is given. An empty node means all.
 func (n *Nodes) List(ctx context.Context, a actor.Actor, node, before string, limit int) ([]Job, error) {
-	if limit < 1 || limit > maxPage {
+	if limit < 1 || limit > maxPage+1 { // one more than a page tells whether there is another
 		return nil, errs.Bad("limit", "must be between 1 and %d", maxPage)
 	}
 	return n.query(ctx, a, "($1 = '' OR node_id = $1) AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3", node, before, limit)
