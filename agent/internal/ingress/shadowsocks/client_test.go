@@ -165,12 +165,12 @@ func (c *tester) Dial(ctx context.Context, dest string) (net.Conn, error) {
 		raw.Close()
 		return nil, err
 	}
-	return &testConn{TCPConn: raw.(*net.TCPConn), c: c, salt: salt, up: up, in: bufio.NewReaderSize(raw, 70_000)}, nil
+	return &testConn{Conn: raw, c: c, salt: salt, up: up, in: bufio.NewReaderSize(raw, 70_000)}, nil
 }
 
 // testConn is the client's end of a stream.
 type testConn struct {
-	*net.TCPConn
+	net.Conn // not *net.TCPConn: its WriteTo would hand out what is sealed
 	c    *tester
 	salt []byte
 	up   *counter
@@ -178,6 +178,8 @@ type testConn struct {
 	in   *bufio.Reader
 	rest []byte
 }
+
+func (k *testConn) CloseWrite() error { return k.Conn.(*net.TCPConn).CloseWrite() }
 
 func (k *testConn) most() int {
 	if k.c.method.Modern {
@@ -189,7 +191,7 @@ func (k *testConn) most() int {
 func (k *testConn) Write(b []byte) (int, error) {
 	for done := 0; done < len(b); {
 		n := min(len(b)-done, k.most())
-		if _, err := k.TCPConn.Write(k.up.chunk(b[done : done+n])); err != nil {
+		if _, err := k.Conn.Write(k.up.chunk(b[done : done+n])); err != nil {
 			return done, err
 		}
 		done += n

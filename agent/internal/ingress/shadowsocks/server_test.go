@@ -250,7 +250,7 @@ func TestTamperedStream(t *testing.T) {
 		}
 		bad := c.up.chunk([]byte("evil"))
 		bad[len(bad)-1] ^= 1
-		if _, err := c.TCPConn.Write(bad); err != nil {
+		if _, err := c.Conn.Write(bad); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
