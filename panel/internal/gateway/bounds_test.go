@@ -100,6 +100,33 @@ func TestSilentStrangers(t *testing.T) {
 	}
 }
 
+// Strangers who hold every place keep no node out: the newcomer gets the place of the oldest of them.
+func TestNewcomersGetIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const places = 16
+	g := w.gateway(gateway.Limits{Strangers: places})
+	a := w.enrol(g, "ams1")
+	fill := func(each int) {
+		for i := range 8 {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i))}}
+			for range each {
+				c, err := d.DialContext(t.Context(), "tcp", g.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.Close() })
+			}
+		}
+	}
+	for round, each := range []int{places / 8, 3 * places / 8} {
+		fill(each)
+		if p := w.client(g, a.Node, a.Cert).Post(nodeapi.PathHello, nodeapi.Hello{Capability: 1}, nil); p != nil {
+			t.Errorf("round %d: a node that connects anew: %v", round, p)
+		}
+	}
+}
+
 func TestEnrolmentIsPaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -203,8 +203,7 @@ func (g *Gateway) renewCertificate(ctx context.Context) error {
 	return nil
 }
 
-// accept takes connections and identifies each in a goroutine of its own. A source that opens many without saying who it
-// is is turned away before the handshake.
+// accept takes connections and identifies each in a goroutine of its own.
 func (g *Gateway) accept() {
 	var conns sync.WaitGroup
 	defer conns.Wait()
@@ -219,17 +218,14 @@ func (g *Gateway) accept() {
 			continue
 		}
 		source := host(conn.RemoteAddr())
-		if !g.bound.arrive(source) {
-			_ = conn.Close()
-			continue
-		}
-		conns.Go(func() { g.meet(conn, source) })
+		arrival := g.bound.arrive(conn, source)
+		conns.Go(func() { g.meet(conn, source, arrival) })
 	}
 }
 
 // meet shakes hands and hands the connection to the service it asked for.
-func (g *Gateway) meet(raw net.Conn, source string) {
-	leave := sync.OnceFunc(func() { g.bound.known(source) })
+func (g *Gateway) meet(raw net.Conn, source string, arrival *stranger) {
+	leave := func() { g.bound.known(arrival) }
 	defer leave()
 	ctx, cancel := context.WithTimeout(g.life, handshakeLimit)
 	defer cancel()
