@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,19 +24,22 @@ import (
 
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/config"
+	"culvert/panel/internal/identity"
 	"culvert/web"
 )
 
 // Limits of the HTTP application. The server itself reads bodyLimit of a body before anybody is asked who they are; the
 // rest stays on the wire until a surface wants it, after its own checks (api.Intake, hestia's body). So strangers hold at
 // most concurrency * (headerLimit + bodyLimit), 256 MiB, plus what hestia's endpoint allows; a whole request must arrive
-// within readTimeout. Connections are not counted by address here: behind a proxy all have the same one.
+// within readTimeout. One network holds at most perNetwork of the connections, unless it is a proxy of ours: behind one,
+// all have the same address.
 const (
 	bodyLimit    = api.PreRead
 	headerLimit  = 16 << 10
 	readTimeout  = 30 * time.Second
 	idleTimeout  = 2 * time.Minute
 	concurrency  = 8 << 10
+	perNetwork   = concurrency / 4
 	writeTimeout = 2 * time.Minute
 )
 
@@ -116,14 +120,7 @@ func sendAsset(c *fiber.Ctx, files fs.FS) error {
 // clientAddr tells the caller's address. Forwarded headers count only when the peer is a proxy we trust, and then from
 // the right: the first address that is not one of ours.
 func clientAddr(trusted []netip.Prefix) func(*fiber.Ctx) netip.Addr {
-	ours := func(a netip.Addr) bool {
-		for _, p := range trusted {
-			if p.Contains(a) {
-				return true
-			}
-		}
-		return false
-	}
+	ours := within(trusted)
 	return func(c *fiber.Ctx) netip.Addr {
 		peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 		peer = peer.Unmap()
@@ -146,6 +143,77 @@ func clientAddr(trusted []netip.Prefix) func(*fiber.Ctx) netip.Addr {
 	}
 }
 
+func within(prefixes []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+}
+
+// shared is a listener of which no network takes more than most connections; exempt peers take what they need.
+type shared struct {
+	net.Listener
+	most   int
+	exempt func(netip.Addr) bool
+
+	mu   sync.Mutex
+	held map[string]int
+}
+
+func share(ln net.Listener, most int, trusted []netip.Prefix) *shared {
+	ours := within(trusted)
+	exempt := func(a netip.Addr) bool { return a.IsLoopback() || ours(a) }
+	return &shared{Listener: ln, most: most, exempt: exempt, held: map[string]int{}}
+}
+
+// Accept closes what is over a network's share.
+func (s *shared) Accept() (net.Conn, error) {
+	for {
+		c, err := s.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+		from := at.Addr().Unmap().WithZone("")
+		if err != nil || s.exempt(from) {
+			return c, nil
+		}
+		network := identity.NetworkOf(from)
+		if s.take(network) {
+			return &sharing{Conn: c, leave: sync.OnceFunc(func() { s.release(network) })}, nil
+		}
+		_ = c.Close()
+	}
+}
+
+func (s *shared) take(network string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[network] >= s.most {
+		return false
+	}
+	s.held[network]++
+	return true
+}
+
+func (s *shared) release(network string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[network]--; s.held[network] == 0 {
+		delete(s.held, network)
+	}
+}
+
+// sharing is a connection that counts until it is closed.
+type sharing struct {
+	net.Conn
+	leave func()
+}
+
+func (c *sharing) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
+
 // listeners serve the application on every configured address. It is a run.Service.
 type listeners struct {
 	app    *fiber.App
@@ -165,7 +233,7 @@ func (l *listeners) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bound := []net.Listener{tls.NewListener(secure, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.tls, NextProtos: []string{"http/1.1"}})}
+	bound := []net.Listener{tls.NewListener(share(secure, perNetwork, l.config.TrustedProxies), &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.tls, NextProtos: []string{"http/1.1"}})}
 	if l.config.PlainListen != "" {
 		plain, err := listen(ctx, l.config.PlainListen, "CULVERT_HTTP_PLAIN_LISTEN")
 		if err != nil {
