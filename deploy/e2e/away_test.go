@@ -111,7 +111,10 @@ func TestQuotaAndWhatIsBoughtOnTop(t *testing.T) {
 	if out, err := curl("-x", ann.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit))); err == nil {
 		t.Fatalf("a download of four times the quota: %s", out)
 	}
-	eventually(t, 20*time.Second, "the ledger reaches the quota", func() error {
+	// On a machine under load the answer to a request for the rest may come too late for that download: then the rest is there
+	// for the next one.
+	eventually(t, 40*time.Second, "the ledger reaches the quota", func() error {
+		_, _ = curl("-x", ann.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit)))
 		up, down := in.booked(ann.id, s.socksID)
 		if up+down > limit {
 			t.Fatalf("the ledger says %d, the quota was %d", up+down, limit)
@@ -130,7 +133,7 @@ func TestQuotaAndWhatIsBoughtOnTop(t *testing.T) {
 		t.Fatalf("%s: %v", out, err)
 	}
 	in.must("POST", "/subscribers/"+bob.id+"/grants", map[string]any{"bytes": 100_000_000})
-	if out, err := curl("--limit-rate", "5M", "-x", bob.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit))); err != nil {
+	if out, err := curl("--limit-rate", "2M", "-x", bob.proxy("socks5h", s.socks), x.url("/bytes/"+itoa(4*limit))); err != nil {
 		t.Errorf("with traffic bought in time: %s, %v", out, err)
 	}
 }
