@@ -10,6 +10,9 @@ import (
 	"culvert/shared/unit"
 )
 
+// mostBooked is where sums stop: a node that reports what cannot be must not make everybody else's reports overflow.
+const mostBooked = unit.Bytes(1) << 61
+
 // bulk is columns for one statement about many rows.
 type bulk struct {
 	tenants, subs, ingresses, exits []string
@@ -52,8 +55,9 @@ func book(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report, rows [
 		SELECT u.tenant, u.sub, $1, u.period, $2, u.ingress, u.exit, u.up, u.down
 		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[])
 		  AS u (tenant, sub, period, ingress, exit, up, down)
-		ON CONFLICT (subscriber_id, hour, period, node_id, ingress_id, exit) DO UPDATE SET up = o.up + EXCLUDED.up, down = o.down + EXCLUDED.down`,
-		at.Truncate(time.Hour), node, own.tenants, own.subs, own.periods, own.ingresses, own.exits, own.ups, own.downs)
+		ON CONFLICT (subscriber_id, hour, period, node_id, ingress_id, exit) DO UPDATE SET
+		  up = least(o.up::numeric + EXCLUDED.up, $10::bigint), down = least(o.down::numeric + EXCLUDED.down, $10::bigint)`,
+		at.Truncate(time.Hour), node, own.tenants, own.subs, own.periods, own.ingresses, own.exits, own.ups, own.downs, int64(mostBooked))
 	return err
 }
 
@@ -91,10 +95,11 @@ func total(ctx context.Context, tx *pg.Tx, rows []nodeapi.Usage, accounts map[st
 	if len(now.subs) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `UPDATE usage_total t SET up = t.up + u.up, down = t.down + u.down,
-		lifetime_up = t.lifetime_up + u.life_up, lifetime_down = t.lifetime_down + u.life_down, seen_at = $1
+	if _, err := tx.Exec(ctx, `UPDATE usage_total t SET up = least(t.up::numeric + u.up, $7::bigint), down = least(t.down::numeric + u.down, $7::bigint),
+		lifetime_up = least(t.lifetime_up::numeric + u.life_up, $7::bigint),
+		lifetime_down = least(t.lifetime_down::numeric + u.life_down, $7::bigint), seen_at = $1
 		FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) AS u (sub, up, down, life_up, life_down)
-		WHERE t.subscriber_id = u.sub`, tx.Now, now.subs, now.ups, now.downs, life.ups, life.downs); err != nil {
+		WHERE t.subscriber_id = u.sub`, tx.Now, now.subs, now.ups, now.downs, life.ups, life.downs, int64(mostBooked)); err != nil {
 		return err
 	}
 	if err := subscriber.FirstUse(ctx, tx, begun); err != nil {

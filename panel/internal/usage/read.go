@@ -40,7 +40,7 @@ func (s *Service) History(ctx context.Context, a actor.Actor, sid string, from, 
 			SELECT at, ingress_id, exit, up, down FROM ledger WHERE subscriber_id = $1 AND at >= $2 AND at < $3 AND kind = 'usage'
 			UNION ALL SELECT hour, ingress_id, exit, up, down FROM usage_open WHERE subscriber_id = $1 AND hour >= $2 AND hour < $3) x
 			GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5`,
-			[]any{sid, from.UTC().Truncate(time.Hour), to, step, maxBuckets}, func(r pg.Row) error {
+			[]any{sid, from.UTC().Truncate(time.Hour), to, step, maxBuckets + 1}, func(r pg.Row) error {
 				var b Bucket
 				if err := r.Scan(&b.At, &b.Ingress, &b.Exit, &b.Up, &b.Down); err != nil {
 					return err
@@ -49,6 +49,9 @@ func (s *Service) History(ctx context.Context, a actor.Actor, sid string, from, 
 				return nil
 			})
 	})
+	if len(out) > maxBuckets {
+		return nil, errs.Bad("from", "gives more than %d steps of all ingresses and exits: ask for less, or for longer steps", maxBuckets)
+	}
 	return out, err
 }
 

@@ -78,14 +78,20 @@ func check(r *nodeapi.Report) error {
 	f.Check(r.Seq > 0, "seq", "must be greater than 0")
 	f.Check(r.From > 0, "from", "must be greater than 0")
 	f.Check(len(r.Usage) <= maxRows && len(r.Sessions) <= maxRows && len(r.Slices) <= maxRows, "usage", "must have at most %d rows", maxRows)
+	sums := make(map[string]unit.Bytes, len(r.Usage))
 	for i := range r.Usage {
 		u := &r.Usage[i]
 		if u.Up < 0 || u.Down < 0 || u.Up > maxBytes || u.Down > maxBytes {
 			f.Add(fmt.Sprintf("usage[%d]", i), "bytes must be between 0 and 2^50")
 			break
 		}
-		if u.Subscriber == "" || len(u.Subscriber) > 64 || len(u.Ingress) > 64 || len(u.Exit) > 512 {
-			f.Add(fmt.Sprintf("usage[%d]", i), "must name a subscriber, an ingress and an exit")
+		if u.Subscriber == "" || len(u.Subscriber) > 64 || len(u.Ingress) > 64 || len(u.Exit) > 512 || !plain(u.Ingress) || !plain(u.Exit) {
+			f.Add(fmt.Sprintf("usage[%d]", i), "must name a subscriber, an ingress and an exit, in printable ASCII without a colon")
+			break
+		}
+		sums[u.Subscriber] = unit.AddSat(sums[u.Subscriber], unit.AddSat(u.Up, u.Down))
+		if sums[u.Subscriber] > maxBytes {
+			f.Add(fmt.Sprintf("usage[%d]", i), "all rows of a subscriber must not exceed 2^50 bytes together")
 			break
 		}
 	}
@@ -96,6 +102,16 @@ func check(r *nodeapi.Report) error {
 		}
 	}
 	return f.Err()
+}
+
+// plain reports whether s can stand in the source of a ledger row, where colons divide.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == ':' {
+			return false
+		}
+	}
+	return true
 }
 
 // apply books a report that was not seen before. The accounts are locked, and up to date afterwards.
@@ -135,6 +151,10 @@ func (s *Service) DeclareLost(ctx context.Context, a actor.Actor, node string) e
 		return err
 	}
 	return s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM usage_total WHERE subscriber_id IN (SELECT subscriber_id FROM quota_slice WHERE node_id = $1 AND NOT lost)
+			ORDER BY subscriber_id FOR NO KEY UPDATE`, node); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, "UPDATE quota_slice SET lost = true, updated_at = $2 WHERE node_id = $1 AND NOT lost", node, tx.Now)
 		if err != nil {
 			return err

@@ -414,6 +414,9 @@ func TestBadReportsAreRefusedWhole(t *testing.T) {
 		"absurd bytes":   report(1, 2, row(s, "ing_1", 1<<60, 1)),
 		"no subscriber":  report(1, 3, nodeapi.Usage{Up: 1}),
 		"no time":        {Epoch: 1, Seq: 4},
+		"a colon":        report(1, 5, row(s, "ing:1", 1, 1)),
+		"a line break":   report(1, 6, row(s, "ing_1\n", 1, 1)),
+		"absurd sum":     report(1, 7, row(s, "ing_1", 1<<50, 0), row(s, "ing_2", 1, 0)),
 	} {
 		if _, err := w.usage.Ingest(context.Background(), w.nodes[0], r); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s: %v", name, err)
@@ -509,5 +512,33 @@ func TestAFastTransferIsNotStarved(t *testing.T) {
 	}
 	if questions > 10 {
 		t.Errorf("%d questions for 2 GiB", questions)
+	}
+}
+
+// TestAbsurdSumsStopNobodyElse: a node that reports far more than there is fills its subscribers' sums, and other nodes'
+// reports are booked all the same.
+func TestAbsurdSumsStopNobodyElse(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 2)
+	a, b := w.Subscriber(t, w.acme, "ann", nil), w.Subscriber(t, w.acme, "bob", nil)
+	w.compile(t)
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE usage_total SET up = $2, down = $2, lifetime_up = $2 WHERE subscriber_id = $1", a.ID, int64(1)<<61-5)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := range int64(3) {
+		if _, err := w.usage.Ingest(ctx, w.nodes[seq%2], report(1, seq+1, row(a, "ing_1", 1<<49, 1<<49), row(b, "ing_1", 5, 5))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := w.Subs.Get(ctx, w.acme, b.ID); err != nil || got.Usage.Total() != 30 {
+		t.Errorf("%+v, %v", got.Usage, err)
+	}
+	if got, err := w.Subs.Get(ctx, w.acme, a.ID); err != nil || got.Usage.Up != 1<<61 {
+		t.Errorf("%+v, %v", got.Usage, err)
 	}
 }
