@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"culvert/panel/internal/pg"
+	"culvert/shared/nodeapi"
 )
 
-// Heal compiles the next most nodes after the id after, whole, and returns the last of them; empty when it came to the end.
-// Documents follow from events; this mends what an event would have missed, and costs no revision where nothing is amiss.
+// Heal compares the documents of the next most nodes after the id after with what they should be, compiles those that differ
+// anew, and returns the last of the nodes; empty when it came to the end. Documents follow from events; this mends what an
+// event would have missed. It compares without a lock: a suspension must not wait for it.
 func (s *Service) Heal(ctx context.Context, after string, most int) (string, error) {
 	var ids []string
 	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
@@ -24,7 +26,11 @@ func (s *Service) Heal(ctx context.Context, after string, most int) (string, err
 		return after, err
 	}
 	for _, n := range ids {
-		if err := s.CompileNode(ctx, n); err != nil {
+		amiss, err := s.amiss(ctx, n)
+		if err == nil && amiss {
+			err = s.CompileNode(ctx, n)
+		}
+		if err != nil {
 			return n, err // the next turn goes on behind it
 		}
 	}
@@ -32,4 +38,60 @@ func (s *Service) Heal(ctx context.Context, after string, most int) (string, err
 		return "", nil
 	}
 	return ids[len(ids)-1], nil
+}
+
+// amiss reports whether a node's document is not what it should be, or is behind the events of this moment.
+func (s *Service) amiss(ctx context.Context, node string) (bool, error) {
+	settings, err := s.settings.NodeSettings(ctx)
+	if err != nil {
+		return false, err
+	}
+	differs := false
+	err = s.db.InSnapshot(ctx, func(tx *pg.Tx) error {
+		states, err := s.load(ctx, tx, "d.node_id = $1", node)
+		if err != nil {
+			return err
+		}
+		if len(states) == 0 || states[0].revision == 0 {
+			differs = true
+			return nil
+		}
+		differs, err = s.compare(ctx, tx, states[0], settings)
+		return err
+	})
+	return differs, err
+}
+
+// compare weighs everything against what the document holds, and stores nothing.
+func (s *Service) compare(ctx context.Context, tx *pg.Tx, st *nodeState, settings nodeapi.Settings) (bool, error) {
+	in, err := s.input(ctx, tx, st.node, settings)
+	if err != nil {
+		return false, err
+	}
+	st.setSections(CompileSections(in))
+	held, err := loadDigests(ctx, tx, st.node)
+	if err != nil {
+		return false, err
+	}
+	after := ""
+	for {
+		page, err := s.candidates(ctx, tx, nil, after, pageSize)
+		if err != nil {
+			return false, err
+		}
+		for i := range page {
+			if err := s.weigh(ctx, st, &page[i], held); err != nil {
+				return false, err
+			}
+		}
+		if st.sectionsNew || len(st.changed) > 0 {
+			return true, nil
+		}
+		if len(page) < pageSize {
+			break
+		}
+		after = page[len(page)-1].view.Row.ID
+	}
+	st.dropRest(held)
+	return len(st.removed) > 0, nil
 }

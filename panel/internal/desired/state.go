@@ -86,11 +86,16 @@ func (s *Service) lockAll(ctx context.Context, tx *pg.Tx) ([]*nodeState, error) 
 
 // lock takes the documents in order of node id, so that two compilers never wait for each other in a circle.
 func (s *Service) lock(ctx context.Context, tx *pg.Tx, where string, args ...any) ([]*nodeState, error) {
+	return s.load(ctx, tx, where+" ORDER BY d.node_id FOR UPDATE OF d", args...)
+}
+
+// load reads the documents that match the condition.
+func (s *Service) load(ctx context.Context, tx *pg.Tx, where string, args ...any) ([]*nodeState, error) {
 	var out []*nodeState
 	var sealed [][]byte
 	err := tx.Query(ctx, `SELECT d.node_id, d.revision, d.hash, d.sections_rev, d.sections, d.rows, d.mixed,
 		ARRAY(SELECT group_id FROM node_group_member m WHERE m.node_id = d.node_id)
-		FROM desired_state d WHERE `+where+` ORDER BY d.node_id FOR UPDATE OF d`, args, func(r pg.Row) error {
+		FROM desired_state d WHERE `+where, args, func(r pg.Row) error {
 		var st nodeState
 		var body, mixed []byte
 		if err := r.Scan(&st.node, &st.revision, &st.hash, &st.sectionsRev, &body, &st.rows, &mixed, pg.Array(&st.groups)); err != nil {
