@@ -9,6 +9,7 @@ import (
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/subscriber"
 	"culvert/shared/nodeapi"
 )
 
@@ -20,51 +21,61 @@ type kickRequest struct {
 	}
 }
 
-// kickJob is what one node was told.
-type kickJob struct {
+// KickJob is what one node was told.
+type KickJob struct {
 	ID   string `json:"id"`
 	Node string `json:"node_id"`
 }
 
 type kicked struct {
-	Jobs []kickJob `json:"jobs" doc:"one a node that serves the subscriber; empty when none does"`
+	Jobs []KickJob `json:"jobs" doc:"one a node that serves the subscriber; empty when none does"`
 }
 
-// kick ends a subscriber's sessions: a job to every node that serves them. The record comes first, so that nobody is cut
-// without one; a node that went away meanwhile is left out.
+// kick answers with the jobs that Kick made.
 func (a *API) kick(ctx context.Context, who actor.Actor, in *kickRequest) (*bare[kicked], error) {
 	s, err := a.Subs.Get(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	b := orZero(in.Body)
-	args := nodeapi.KickArgs{Subscriber: s.ID, Session: b.Session, Source: b.Source}
+	jobs, err := a.Kick(ctx, who, s, b.Session, b.Source)
+	return &bare[kicked]{kicked{jobs}}, err
+}
+
+// Kick ends a subscriber's sessions, or one of them, or those from an address: a job to every node that serves them. The
+// record comes first, so that nobody is cut without one; a node that went away meanwhile is left out. The caller has checked
+// that the subscriber is the actor's.
+func (v *Services) Kick(ctx context.Context, who actor.Actor, s *subscriber.Subscriber, session, source string) ([]KickJob, error) {
+	if err := who.Require(actor.May(actor.Sessions, actor.Write)); err != nil {
+		return nil, err
+	}
+	args := nodeapi.KickArgs{Subscriber: s.ID, Session: session, Source: source}
 	if err := args.Validate(); err != nil {
 		path, rule := nodeapi.AsField(err)
 		return nil, errs.Bad(strings.TrimPrefix(path, "args."), "%s", rule)
 	}
-	nodes, err := desired.NodesServing(ctx, a.DB, s.ID)
+	nodes, err := desired.NodesServing(ctx, v.DB, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	err = a.DB.InTenant(ctx, who.Tenant, func(tx *pg.Tx) error {
+	err = v.DB.InTenant(ctx, who.Tenant, func(tx *pg.Tx) error {
 		there := who
 		there.Tenant = s.TenantID
-		return audit.Record(ctx, tx, there, "subscriber.kick", "subscriber/"+s.ID, audit.Diff{"nodes": len(nodes), "session": b.Session, "source": b.Source})
+		return audit.Record(ctx, tx, there, "subscriber.kick", "subscriber/"+s.ID, audit.Diff{"nodes": len(nodes), "session": session, "source": source})
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := kicked{Jobs: []kickJob{}}
+	out := []KickJob{}
 	for _, n := range nodes {
-		j, err := a.Jobs.EnqueueFor(ctx, who, n, nodeapi.JobKick, args)
+		j, err := v.Jobs.EnqueueFor(ctx, who, n, nodeapi.JobKick, args)
 		switch {
 		case errs.Is(err, errs.Missing) || errs.Is(err, errs.State):
 			continue
 		case err != nil:
 			return nil, err
 		}
-		out.Jobs = append(out.Jobs, kickJob{j.ID, n})
+		out = append(out, KickJob{j.ID, n})
 	}
-	return &bare[kicked]{out}, nil
+	return out, nil
 }

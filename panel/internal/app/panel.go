@@ -16,6 +16,7 @@ import (
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/subapi"
+	"culvert/panel/internal/subscriber"
 	"culvert/shared/run"
 )
 
@@ -107,10 +108,17 @@ func newApplication(s *Services, c config.Config, version string, log *slog.Logg
 }
 
 func commandConfig(s *Services, version string, log *slog.Logger) hestia.Config {
-	return hestia.Config{
-		DB: s.DB, Vault: s.Vault, Subscribers: s.Subs, Plans: s.Plans, Tenants: s.Tenants, People: s.Identity,
+	c := hestia.Config{
+		Devices: s.Devices, Profiles: s.Profiles, Usage: s.Usage, DB: s.DB, Vault: s.Vault, Subscribers: s.Subs, Plans: s.Plans, Tenants: s.Tenants, People: s.Identity,
 		NodeGroups: s.groupNames, Version: version, Log: log,
 	}
+	if s.Jobs != nil {
+		c.Kick = func(ctx context.Context, a actor.Actor, sub *subscriber.Subscriber, session string) error {
+			_, err := s.Kick(ctx, a, sub, session, "")
+			return err
+		}
+	}
+	return c
 }
 
 // groupNames maps the names of the node groups that a may use to their ids.

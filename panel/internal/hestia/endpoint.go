@@ -16,13 +16,16 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/command"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
+	"culvert/panel/internal/usage"
 	"culvert/panel/internal/vault"
 	"culvert/shared/id"
 )
@@ -40,6 +43,11 @@ type Config struct {
 	People      *identity.Service
 	// NodeGroups names the node groups that the actor's tenant may use: name to id. Nil: groups are known by id only.
 	NodeGroups func(ctx context.Context, a actor.Actor) (map[string]string, error)
+	Devices    *device.Service
+	Profiles   *profile.Service
+	Usage      *usage.Service
+	// Kick ends sessions of a subscriber of the actor's on the nodes. Nil: nodes cannot be reached from here.
+	Kick func(ctx context.Context, a actor.Actor, s *subscriber.Subscriber, session string) error
 	// ClientAddr tells the caller's address; only it may trust a proxy's headers.
 	ClientAddr  func(*fiber.Ctx) netip.Addr
 	Version     string
@@ -52,6 +60,7 @@ type Config struct {
 func (c *Config) services() command.Services {
 	return command.Services{
 		DB: c.DB, Subscribers: c.Subscribers, Plans: c.Plans, Tenants: c.Tenants, People: c.People, NodeGroups: c.NodeGroups, Version: c.Version,
+		Devices: c.Devices, Profiles: c.Profiles, Usage: c.Usage, Kick: c.Kick,
 	}
 }
 
@@ -107,13 +116,20 @@ type incoming struct {
 	idemKey     string
 	address     netip.Addr
 	trace       string
+	wait        time.Duration // not 0: too busy to hear it, the body was not read
 }
 
 func (e *Endpoint) serve(c *fiber.Ctx) error {
 	in := incoming{
 		method: strings.Clone(c.Method()), contentType: strings.Clone(c.Get(fiber.HeaderContentType)),
-		body: e.body(c), idemKey: strings.Clone(c.Get("Idempotency-Key")), address: e.ClientAddr(c),
+		idemKey: strings.Clone(c.Get("Idempotency-Key")), address: e.ClientAddr(c),
 		trace: strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID)),
+	}
+	if wait, ok := e.byAddress.Take(identity.NetworkOf(in.address), time.Now()); ok {
+		in.body, in.wait = e.body(c)
+	} else {
+		unread(c)
+		in.wait = max(wait, time.Second)
 	}
 	if in.trace == "" {
 		in.trace = id.New(id.Request)
@@ -162,8 +178,8 @@ func (e *Endpoint) answer(ctx context.Context, in incoming, req request, usable 
 			out = registry.Refused(registry.ExitParsing, "internal error")
 		}
 	}()
-	if wait, ok := e.byAddress.Take(identity.NetworkOf(in.address), time.Now()); !ok {
-		return busy(wait), false
+	if in.wait > 0 {
+		return busy(in.wait), false
 	}
 	if len(in.body) > maxBody {
 		return registry.Refused(registry.ExitInvalid, "request is larger than "+strconv.Itoa(maxBody)+" bytes"), false

@@ -20,13 +20,16 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/hestia"
 	"culvert/panel/internal/hestia/command"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/pg/pgtest"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
+	"culvert/panel/internal/usage"
 	"culvert/panel/internal/vault"
 	"culvert/shared/secret"
 )
@@ -46,6 +49,7 @@ type world struct {
 	operator actor.Actor
 	app      *fiber.App
 	log      *syncBuffer
+	kicks    []string
 }
 
 type syncBuffer struct {
@@ -103,7 +107,15 @@ func newWorld(t testing.TB, tune ...func(*hestia.Config)) *world {
 	if _, err := w.services.People.AddLogin(ctx, w.operator, identity.NewLogin{Name: "admin", Password: ownerPassword, Role: "owner"}); err != nil {
 		t.Fatal(err)
 	}
+	w.services.Devices = &device.Service{DB: w.db, Vault: v}
+	w.services.Profiles = &profile.Service{DB: w.db, Vault: v, Subs: w.services.Subscribers, Devices: w.services.Devices, Public: "https://panel.example:8083"}
+	w.services.Usage = &usage.Service{DB: w.db}
 	w.config = hestia.Config{
+		Devices: w.services.Devices, Profiles: w.services.Profiles, Usage: w.services.Usage,
+		Kick: func(_ context.Context, _ actor.Actor, s *subscriber.Subscriber, session string) error {
+			w.kicks = append(w.kicks, s.Name+"/"+session)
+			return nil
+		},
 		DB: w.db, Subscribers: w.services.Subscribers, Plans: w.services.Plans, Tenants: w.services.Tenants, People: w.services.People,
 		Version: w.services.Version, Vault: v, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		ClientAddr: func(c *fiber.Ctx) netip.Addr {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -132,12 +133,59 @@ func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress 
 	return c, err
 }
 
+// Peer is a device beside where its configuration leads. It holds no secret.
+type Peer struct {
+	device.Device
+	Node      string // empty: there is no WireGuard server for it now
+	Endpoint  string // host:port
+	Addresses []netip.Addr
+}
+
+// Peers lists a subscriber's devices with where their configurations lead.
+func (s *Service) Peers(ctx context.Context, a actor.Actor, sid string) ([]Peer, error) {
+	devices, err := s.Devices.List(ctx, a, sid)
+	if err != nil || len(devices) == 0 {
+		return nil, err
+	}
+	var view *reach.View
+	err = s.DB.InSystem(ctx, func(tx *pg.Tx) (err error) {
+		view, err = reach.Of(ctx, tx, s.Vault, devices[0].SubscriberID, wireguard.Name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Peer, len(devices))
+	for i := range devices {
+		out[i].Device = devices[i]
+		p, err := leads(view, &devices[i], "")
+		if errs.Is(err, errs.Missing) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		o, err := wireguard.Parse([]byte(p.Options))
+		if err != nil {
+			return nil, err
+		}
+		out[i].Node, out[i].Endpoint = p.Node.Name, o.Endpoint(p.Node.Host, p.Listen)
+		out[i].Addresses, _ = o.Inner(devices[i].Number)
+	}
+	return out, nil
+}
+
 // placeOf chooses where a device's configuration leads. tx is the installation's.
 func (s *Service) placeOf(ctx context.Context, tx *pg.Tx, d *device.Device, ingress string) (*reach.Place, error) {
 	view, err := reach.Of(ctx, tx, s.Vault, d.SubscriberID, wireguard.Name)
 	if err != nil {
 		return nil, err
 	}
+	return leads(view, d, ingress)
+}
+
+// leads chooses a place of a view for a device.
+func leads(view *reach.View, d *device.Device, ingress string) (*reach.Place, error) {
 	if ingress == "" && d.IngressID != nil {
 		ingress = *d.IngressID
 	}

@@ -29,7 +29,6 @@ func (g accountCommands) list() []registry.Command {
 		{Name: "v-list-user-protocols", Spec: "USER:user [FORMAT:format=shell]", Role: registry.User, Run: g.protocols, About: "lists the protocols and whether the user may use them"},
 		{Name: "v-add-user-protocol", Spec: "USER:user PROTOCOL:protocol", Role: registry.Tenant, Traits: registry.Writes, Codes: []int{registry.ExitExists, registry.ExitLimit, registry.ExitDisabled}, Run: g.addProtocol, About: "lets a user use a protocol"},
 		{Name: "v-delete-user-protocol", Spec: "USER:user PROTOCOL:protocol", Role: registry.Tenant, Traits: registry.Writes, Codes: []int{registry.ExitInUse}, Run: g.deleteProtocol, About: "takes a protocol from a user; the last one stays"},
-		{Name: "v-list-user-credentials", Spec: "USER:user [PROTOCOL:protocol] [NODE:ignored] [FORMAT:format=shell]", Role: registry.User, Traits: registry.Secrets, Codes: []int{registry.ExitDisabled}, Run: g.credentials, About: "shows what a user connects with; it is the same on every node"},
 		{Name: "v-change-user-credentials", Spec: "USER:user [PROTOCOL:protocol]", Role: registry.User, Traits: registry.Writes | registry.Secrets, Run: g.rotate, About: "replaces a user's secrets and password, or those of one protocol"},
 	}
 }
@@ -124,7 +123,10 @@ func (g accountCommands) protocols(ctx context.Context, c *registry.Call) error 
 }
 
 func credentialOf(k protocol.Kind) string {
-	if k.Family != "" {
+	switch {
+	case k.Peers:
+		return "peer"
+	case k.Family != "":
 		return "secret"
 	}
 	return "password"
@@ -188,37 +190,6 @@ func (g accountCommands) withProtocol(ctx context.Context, c *registry.Call) (*s
 	}
 	s, err := g.account(ctx, c)
 	return s, p, err
-}
-
-func (g accountCommands) credentials(ctx context.Context, c *registry.Call) error {
-	s, err := g.account(ctx, c)
-	if err != nil {
-		return err
-	}
-	if p := c.Str("PROTOCOL"); p != "" {
-		if _, ok := protocol.Lookup(p); !ok {
-			return errs.NotFound("protocol", p)
-		}
-	}
-	cred, err := g.Subscribers.Credentials(ctx, c.Actor, s.ID)
-	if err != nil {
-		return err
-	}
-	t := &shape.Table{KeyName: "PROTOCOL"}
-	for _, k := range protocol.Kinds() {
-		if c.Has("PROTOCOL") && c.Str("PROTOCOL") != k.Name || len(s.Protocols) > 0 && !slices.Contains(s.Protocols, k.Name) {
-			continue
-		}
-		generated := cred.Secrets[k.Family]
-		t.Rows = append(t.Rows, shape.Row{Key: k.Name, Fields: []shape.Field{
-			shape.F("LOGIN", cred.Login), shape.F("PASSWORD", cred.Password.Reveal()), shape.F("SECRET", generated.Reveal()),
-			shape.F("PASSWORD_ALONE", yesNo(cred.Alone && k.Family != "")),
-		}})
-	}
-	if c.Has("PROTOCOL") && len(t.Rows) == 0 {
-		return errs.New(errs.Disabled, "protocol %s is not this user's", c.Str("PROTOCOL"))
-	}
-	return c.Show(t)
 }
 
 func (g accountCommands) rotate(ctx context.Context, c *registry.Call) error {

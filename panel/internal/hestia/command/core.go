@@ -9,13 +9,17 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/errs"
+	"culvert/panel/internal/hestia/access"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/hestia/shape"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
+	"culvert/panel/internal/usage"
 	"culvert/shared/id"
 	"culvert/shared/secret"
 )
@@ -29,7 +33,12 @@ type Services struct {
 	People      *identity.Service
 	// NodeGroups names the node groups that the actor's tenant may use: name to id. Nil: groups are known by id only.
 	NodeGroups func(ctx context.Context, a actor.Actor) (map[string]string, error)
-	Version    string
+	Devices    *device.Service
+	Profiles   *profile.Service
+	Usage      *usage.Service
+	// Kick ends sessions of a subscriber of the actor's on the nodes. Nil: nodes cannot be reached from here.
+	Kick    func(ctx context.Context, a actor.Actor, s *subscriber.Subscriber, session string) error
+	Version string
 }
 
 // core is what the groups of commands share.
@@ -38,11 +47,15 @@ type core struct{ Services }
 // New builds the registry of all commands over s.
 func New(s Services) (*registry.Registry, error) {
 	k := &core{s}
-	return registry.New(permissionSets, unserved(),
+	groups := access.Commands(&access.Services{
+		Subscribers: s.Subscribers, Devices: s.Devices, Profiles: s.Profiles, Usage: s.Usage, Kick: s.Kick, Account: k.account,
+	})
+	groups = append(groups,
 		userCommands{k}.list(), accountCommands{k}.list(), quotaCommands{k}.list(), trafficCommands{k}.list(),
 		packageCommands{k}.list(), keyCommands{k}.list(), systemCommands{k}.list(), logCommands{k}.list(), noticeCommands{k}.list(), signInCommands{k}.list(),
 		tenantCommands{k}.list(), catalogueCommands{}.list(),
 	)
+	return registry.New(permissionSets, unserved(), groups...)
 }
 
 // errRoot answers commands on the tenant's owner that are not for a key to run: the owner's login is not a customer.

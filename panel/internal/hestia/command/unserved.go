@@ -29,14 +29,11 @@ func unserved() []registry.Unserved {
 				"v-list-node-protocols v-add-node-protocol v-change-node-protocol v-suspend-node-protocol v-unsuspend-node-protocol " +
 				"v-delete-node-protocol v-list-proxies v-add-proxy v-change-proxy v-suspend-proxy v-unsuspend-proxy v-delete-proxy " +
 				"v-list-tls-certs v-list-tls-cert v-add-tls-cert v-generate-tls-cert v-get-tls-cert v-change-node-tls v-delete-tls-cert " +
-				"v-list-jobs v-list-job v-run-job v-list-user-sessions v-list-sessions v-delete-user-session v-delete-user-sessions",
+				"v-list-jobs v-list-job v-run-job v-list-sessions",
 		},
 		{
-			later, "v-get-user-config v-get-user-qr v-add-user-login-token v-add-login-token v-list-user-tokens v-add-user-token v-change-user-token " +
-				"v-delete-user-token v-list-webhooks v-add-webhook v-change-webhook v-delete-webhook v-check-webhook v-list-webhook-deliveries " +
-				"v-run-webhook-delivery v-add-wireguard-peer v-list-wireguard-peers v-list-wireguard-peer v-get-wireguard-peer-config " +
-				"v-get-wireguard-peer-qr v-change-wireguard-peer-key v-rename-wireguard-peer v-suspend-wireguard-peer v-unsuspend-wireguard-peer " +
-				"v-delete-wireguard-peer v-generate-wireguard-key v-list-node-rules v-list-user-rules v-add-node-rule v-add-user-rule " +
+			later, "v-add-user-login-token v-add-login-token v-list-webhooks v-add-webhook v-change-webhook v-delete-webhook v-check-webhook " +
+				"v-list-webhook-deliveries v-run-webhook-delivery v-list-node-rules v-list-user-rules v-add-node-rule v-add-user-rule " +
 				"v-change-node-rule v-change-user-rule v-move-node-rule v-move-user-rule v-suspend-node-rule v-suspend-user-rule " +
 				"v-unsuspend-node-rule v-unsuspend-user-rule v-delete-node-rule v-delete-user-rule v-change-user-exit v-delete-user-exit " +
 				"v-list-node-uplinks v-add-node-uplink v-suspend-node-uplink v-unsuspend-node-uplink v-delete-node-uplink v-list-node-topology " +
