@@ -128,6 +128,43 @@ func TestLostTasksAreSentAgain(t *testing.T) {
 	eventually(t, 10*time.Second, "rows finished", func() bool { return w.open(t) == 0 })
 }
 
+// Rows are given to the queue after their claim is committed, and what it does not take is open at once.
+func TestAClaimIsCommittedBeforeTheQueueHears(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.emit(t, "a.changed", 3)
+	claimed := func() (n int64) {
+		err := w.db.InSystem(t.Context(), func(tx *pg.Tx) error {
+			_, err := tx.One(t.Context(), "SELECT count(*) FROM outbox WHERE not_before > $1", []any{tx.Now}, &n)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	away := errors.New("away")
+	n, err := outbox.Dispatch(t.Context(), w.db, queueFunc(func(rows []outbox.Row) error {
+		if c := claimed(); c != 3 || len(rows) != 3 {
+			t.Errorf("the queue hears of %d rows while %d are claimed", len(rows), c)
+		}
+		return away
+	}))
+	if n != 0 || !errors.Is(err, away) {
+		t.Fatalf("dispatched %d, %v", n, err)
+	}
+	if c := claimed(); c != 0 {
+		t.Errorf("%d rows that the queue refused are not open", c)
+	}
+	if n, err := outbox.Dispatch(t.Context(), w.db, lossy{}); n != 3 || err != nil {
+		t.Errorf("dispatched again: %d, %v", n, err)
+	}
+}
+
+type queueFunc func([]outbox.Row) error
+
+func (f queueFunc) Enqueue(_ context.Context, rows []outbox.Row) error { return f(rows) }
+
 type lossy struct{}
 
 func (lossy) Enqueue(context.Context, []outbox.Row) error { return nil }

@@ -13,6 +13,7 @@ package outbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,10 +81,13 @@ const (
 	batch     = 500
 	Forgotten = 30 * time.Second // a row sent and not finished for so long is sent again
 	keep      = 72 * time.Hour   // finished rows stay that long for people to look at
+
+	reopenLimit = 5 * time.Second
 )
 
-// Dispatch claims open rows, oldest first, and hands them to q. It returns how many. The claim is committed only when
-// q took them: a failed enqueue leaves the rows open.
+// Dispatch claims open rows, oldest first, and hands them to q. It returns how many. The claim is committed first: no
+// transaction stays open while q is slow, and no handler can be faster than the claim it answers. Rows that q did not
+// take are open again at once; when even that fails, they are once they are Forgotten.
 func Dispatch(ctx context.Context, db *pg.DB, q Queue) (int, error) {
 	var rows []Row
 	err := db.InSystem(ctx, func(tx *pg.Tx) error {
@@ -102,15 +106,33 @@ func Dispatch(ctx context.Context, db *pg.DB, q Queue) (int, error) {
 				rows = append(rows, x)
 				return nil
 			})
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		return q.Enqueue(ctx, rows)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("dispatch outbox: %w", err)
 	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	if err := q.Enqueue(ctx, rows); err != nil {
+		return 0, fmt.Errorf("dispatch outbox: %w", errors.Join(err, reopen(ctx, db, rows)))
+	}
 	return len(rows), nil
+}
+
+// reopen gives back a claim on rows, unless somebody has claimed them since.
+func reopen(ctx context.Context, db *pg.DB, rows []Row) error {
+	ids, attempts := make([]string, len(rows)), make([]int64, len(rows))
+	for i, r := range rows {
+		ids[i], attempts[i] = r.ID, int64(r.Attempt)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reopenLimit)
+	defer cancel()
+	return db.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE outbox o SET not_before = $1 FROM unnest($2::text[], $3::bigint[]) AS u (id, attempt)
+			WHERE o.id = u.id AND o.attempt = u.attempt AND o.done_at IS NULL`, tx.Now, ids, attempts)
+		return err
+	})
 }
 
 // Done finishes rows. Finishing one twice is a no-op.
