@@ -151,15 +151,15 @@ func (c *Commander) legacyActor(root bool, name string, address netip.Addr) {
 // way are one answer, after the same work. Whoever proved it is told that the way is closed.
 func (s *Commanders) LegacyPassword(ctx context.Context, user string, password secret.String, address netip.Addr) (*Commander, error) {
 	user = accountName(user)
-	byAccount, byAddress := signInKeys(user, address.String()) // shared with sign-in: it is the same password
-	if err := s.admit(ctx, byAccount, byAddress); err != nil {
+	try, err := s.attempt(ctx, user, address.String()) // shared with sign-in: it is the same password
+	if err != nil {
 		return nil, err
 	}
 	name, realm, _ := strings.Cut(user, "@")
 	out := &Commander{}
 	var l *Login
 	var open, root bool
-	err := s.db.InSystem(ctx, func(tx *pg.Tx) error {
+	err = s.db.InSystem(ctx, func(tx *pg.Tx) error {
 		_, err := tx.One(ctx, "SELECT t.tenant_id, "+openTenant+", t.parent_id IS NULL FROM tenant t WHERE t.realm = $1", []any{realm},
 			&out.Key.TenantID, &open, &root)
 		if err != nil {
@@ -176,13 +176,13 @@ func (s *Commanders) LegacyPassword(ctx context.Context, user string, password s
 	}
 	if err := s.proveOwner(ctx, l, password); err != nil {
 		if errs.Is(err, errs.Unauthorized) {
-			if err := s.punish(ctx, byAccount, byAddress); err != nil {
+			if err := s.punish(ctx, try.keys...); err != nil {
 				return nil, err
 			}
 		}
 		return nil, err
 	}
-	if err := s.forgive(ctx, byAccount); err != nil {
+	if err := s.succeeded(ctx, try); err != nil {
 		return nil, err
 	}
 	if err := out.admitsLegacy(address, out.Setting.LegacyPassword && out.Setting.SignIn); err != nil {

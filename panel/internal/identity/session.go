@@ -53,8 +53,8 @@ func (s *People) SignInHashed(ctx context.Context, name, sha256Hex, address, age
 
 func (s *People) signIn(ctx context.Context, name, hash, address, agent string, noSecondFactor bool) (*SignedIn, error) {
 	name = accountName(name)
-	byAccount, byAddress := signInKeys(name, address)
-	if err := s.admit(ctx, byAccount, byAddress); err != nil {
+	try, err := s.attempt(ctx, name, address)
+	if err != nil {
 		return nil, err
 	}
 	l, open, err := s.findLogin(ctx, name)
@@ -70,12 +70,12 @@ func (s *People) signIn(ctx context.Context, name, hash, address, agent string, 
 		return nil, err
 	}
 	if !ok || !open || l.Status != "active" || (noSecondFactor && l.SecondFactor) {
-		if err := s.punish(ctx, byAccount, byAddress); err != nil {
+		if err := s.punish(ctx, try.keys...); err != nil {
 			return nil, err
 		}
 		return nil, errs.New(errs.Unauthorized, "name or password is wrong")
 	}
-	if err := s.forgive(ctx, byAccount); err != nil {
+	if err := s.succeeded(ctx, try); err != nil {
 		return nil, err
 	}
 	return s.openSession(ctx, l, address, agent)
