@@ -48,7 +48,7 @@ func TestOneNodeHoldsUpNoOther(t *testing.T) {
 				if time.Now().After(over) {
 					t.Fatalf("the other node is %q, seen %v; this one %q", g.Fault, g.SeenAt, b.Fault)
 				}
-				time.Sleep(50 * time.Millisecond)
+				<-time.After(50 * time.Millisecond)
 			}
 		})
 	}

@@ -63,7 +63,7 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 	for i := range slow {
 		slow[i] = begin(t, ln.Addr(), "192.0.2.1", large, strings.Repeat("a", 20_000))
 	}
-	time.Sleep(200 * time.Millisecond) // until they are being read
+	<-time.After(200 * time.Millisecond) // until they are being read
 	late := begin(t, ln.Addr(), "192.0.2.2", large, strings.Repeat("a", large))
 	if r := w.send(t, asForm, fields(k, "v-list-users", "list"), addressHeader, "192.0.2.3"); r.exit != "0" {
 		t.Errorf("a small request: %s %s", r.exit, r.body)
