@@ -9,6 +9,7 @@ import (
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/reach"
 	"culvert/panel/internal/subscriber"
+	"culvert/shared/protocol"
 	"culvert/shared/protocol/httpproxy"
 	"culvert/shared/protocol/hysteria"
 	"culvert/shared/protocol/shadowsocks"
@@ -17,11 +18,12 @@ import (
 )
 
 // endpoint makes the endpoint of a place with what a subscriber presents there. ok is false for a place that nobody can be
-// told how to reach: its node has no address. A WireGuard place has no tunnel yet: that is a device's.
+// told how to reach, because its node has no address, and for a subscriber without the secret that opens it. A WireGuard
+// place has no tunnel yet: that is a device's.
 func endpoint(p *reach.Place, c *subscriber.Credentials) (e Endpoint, ok bool, err error) {
 	e = Endpoint{Ingress: p.ID, Kind: p.Kind, Node: p.Node.Name, Region: p.Node.Region, Host: p.Node.Host, Port: p.Listen.Port()}
 	raw := json.RawMessage(p.Options)
-	tls, asked := false, ""
+	tls, unchecked, asked := false, false, ""
 	switch p.Kind {
 	case hysteria.Name:
 		o, err := hysteria.Parse(raw)
@@ -32,7 +34,7 @@ func endpoint(p *reach.Place, c *subscriber.Credentials) (e Endpoint, ok bool, e
 		if o.Obfs != nil {
 			e.Obfs = o.Obfs.Password
 		}
-		defer func() { e.insecure(o.Insecure) }()
+		unchecked = o.Insecure
 	case shadowsocks.Name:
 		o, err := shadowsocks.Parse(raw)
 		if err != nil {
@@ -63,14 +65,12 @@ func endpoint(p *reach.Place, c *subscriber.Credentials) (e Endpoint, ok bool, e
 	}
 	if tls {
 		e.TLS = checks(p, e.Host, asked)
+		e.TLS.Insecure = unchecked
+	}
+	if k, known := protocol.Lookup(p.Kind); known && k.Family != "" && c.Secrets[k.Family].Empty() {
+		return e, false, nil
 	}
 	return e, e.Host != "", nil
-}
-
-func (e *Endpoint) insecure(on bool) {
-	if e.TLS != nil {
-		e.TLS.Insecure = on
-	}
 }
 
 // outside is where clients of a WireGuard place connect.

@@ -61,6 +61,15 @@ func (s *Service) MakeLink(ctx context.Context, a actor.Actor, did, ingress stri
 	if d.OwnKey {
 		return nil, device.ErrOwnKey
 	}
+	if ingress != "" {
+		err = s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+			_, err := s.placeOf(ctx, tx, d, ingress)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	token := freshToken()
 	var l *Link
 	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {

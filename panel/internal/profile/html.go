@@ -90,7 +90,7 @@ func picture(text string) template.HTML {
 }
 
 func write(t *template.Template, p page) string {
-	p.Style = template.CSS(pageStyle)
+	p.Style = template.CSS(pageStyle) //nolint:gosec // a constant
 	var b strings.Builder
 	if err := t.Execute(&b, p); err != nil {
 		panic("profile: pages are made of texts: " + err.Error())

@@ -66,7 +66,7 @@ func wellFormed(token string) bool {
 	return err == nil && len(b) == tokenBytes
 }
 
-const tokenColumns = `tenant_id, id, subscriber_id, comment, expires_at, fetches, fetched_at, fetched_by, fetched_from, version, created_at, updated_at, sealed`
+const tokenColumns = `tenant_id, id, subscriber_id, comment, expires_at, fetches, fetched_at, fetched_by, fetched_from, version, created_at, updated_at, sealed` //nolint:gosec // names of columns
 
 func scanToken(r pg.Row) (Token, []byte, error) {
 	var t Token

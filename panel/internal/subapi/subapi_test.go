@@ -77,6 +77,7 @@ func (w *world) fleet(t *testing.T) {
 		for i, g := range []network.Ingress{
 			{Kind: "hysteria2", CertificateID: &c.ID, Options: network.Options(`{"obfs":{"type":"salamander","password":"obfuscate"}}`)},
 			{Kind: "socks5"}, {Kind: "http"}, {Kind: wireguard.Name, Options: wgOptions(t)},
+			{Kind: "shadowsocks", Options: network.Options(`{"method":"chacha20-ietf-poly1305"}`)},
 			{Kind: "socks5", Name: "off"},
 		} {
 			g.NodeID, g.Listen, g.Enabled = nid, ":"+string(rune('1'+i))+"443", g.Name == ""
@@ -164,10 +165,10 @@ func TestASubscriptionIsWhatTheAppReads(t *testing.T) {
 	tok := w.token(t, a, sub.ID)
 	r := w.send(t, "GET", tok.URL+"/plain")
 	lines := strings.Split(strings.TrimSpace(r.body), "\n")
-	if r.status != 200 || len(lines) != 4 {
+	if r.status != 200 || len(lines) != 5 {
 		t.Fatalf("%d: %s", r.status, r.body)
 	}
-	for i, prefix := range []string{"http://ann%40acme:", "hysteria2://", "socks5://ann%40acme:", "wireguard://"} {
+	for i, prefix := range []string{"http://ann%40acme:", "hysteria2://", "ss://", "socks5://ann%40acme:", "wireguard://"} {
 		if !strings.HasPrefix(lines[i], prefix) || !strings.Contains(lines[i], "@fra.example:") || !strings.Contains(lines[i], "#fra%20") {
 			t.Errorf("line %d: %s", i, lines[i])
 		}
