@@ -12,7 +12,7 @@ GOFUMPT_VERSION  := v0.9.1
 # Data of `make run`. Override with: make run CULVERT_DATA_DIR=/somewhere
 CULVERT_DATA_DIR ?= $(CURDIR)/data
 
-.PHONY: help deps build run test verify bench soak gen schema fmt clean
+.PHONY: help needs deps build run test verify bench soak gen schema fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ build: ## build both programs into bin/
 	$(GO) build -trimpath -o $(BIN)/culvert-panel ./panel
 	$(GO) build -trimpath -o $(BIN)/culvert-agent ./agent
 
-run: deps build ## install, build, and run panel, node and private databases until Ctrl-C
+needs:
+	@deploy/install-deps.sh run
+
+run: needs build ## install, build, and run panel, node and private databases until Ctrl-C
 	CULVERT_DATA_DIR="$(CULVERT_DATA_DIR)" $(BIN)/culvert-panel up
 
 test: deps ## vet, formatting, and all tests with the race detector on real PostgreSQL and Redis

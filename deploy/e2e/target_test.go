@@ -54,7 +54,13 @@ func (c countedConn) Write(p []byte) (int, error) {
 // and echoes datagrams on the same port.
 func newTarget(t testing.TB) *target {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	return newTargetOn(t, "127.0.0.1")
+}
+
+// newTargetOn is newTarget on another address of this machine.
+func newTargetOn(t testing.TB, host string) *target {
+	t.Helper()
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

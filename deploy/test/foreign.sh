@@ -8,7 +8,7 @@
 set -euo pipefail
 
 usage() {
-    echo "usage: $0 NAME   (one of: sing-box)" >&2
+    echo "usage: $0 NAME   (one of: sing-box, wireguard-go)" >&2
     exit 2
 }
 
@@ -19,6 +19,13 @@ sing-box)
     version=v1.14.1
     package=github.com/sagernet/sing-box/cmd/sing-box
     tags=with_quic,with_utls
+    made=sing-box
+    ;;
+wireguard-go)
+    version=v0.0.0-20260522210424-ecfc5a8d5446
+    package=golang.zx2c4.com/wireguard
+    tags=
+    made=wireguard
     ;;
 *) usage ;;
 esac
@@ -42,7 +49,7 @@ if [ ! -x "$dir/$name" ]; then
     (cd "$away" && env -u GOFLAGS GOWORK=off GOBIN="$away/bin" CGO_ENABLED=0 \
         go install -trimpath -ldflags=-s -tags "$tags" "$package@$version") >&2
     mkdir -p "$dir"
-    mv "$away/bin/$name" "$dir/$name.new"
+    mv "$away/bin/$made" "$dir/$name.new"
     mv "$dir/$name.new" "$dir/$name" # whole or not at all
 fi
 echo "$dir/$name"
