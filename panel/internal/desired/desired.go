@@ -181,7 +181,7 @@ func (s *Service) CompileNode(ctx context.Context, node string) error {
 					return err
 				}
 			}
-			if err := s.storeRows(ctx, tx, st); err != nil { // a page at a time: a node may have 100,000
+			if err := storeRows(ctx, s, tx, st); err != nil { // a page at a time: a node may have 100,000
 				return err
 			}
 			if len(page) < pageSize {
@@ -241,7 +241,7 @@ func (s *Service) compileSubscribers(ctx context.Context, ids []string) error {
 // input reads what the sections of a node are made from. A suspended node serves nothing: it drains.
 func (s *Service) input(ctx context.Context, tx *pg.Tx, node string, settings nodeapi.Settings) (Input, error) {
 	in := Input{Settings: settings}
-	rows, err := s.loadIngresses(ctx, tx, node)
+	rows, err := loadIngresses(ctx, s, tx, node)
 	if err != nil {
 		return in, err
 	}

@@ -25,7 +25,7 @@ func (s *Service) Write(ctx context.Context, node string, since int64, hash stri
 	}
 	defer doc.rows.close()
 	out := bufio.NewWriterSize(open(doc.rows.count), writeBuffer)
-	if err := s.writeUpdate(ctx, doc, out); err != nil {
+	if err := writeUpdate(ctx, s, doc, out); err != nil {
 		return fmt.Errorf("write state of %s: %w", node, err)
 	}
 	return out.Flush()
@@ -60,7 +60,7 @@ func (s *Service) collect(ctx context.Context, node string, since int64, hash st
 	doc := &document{head: nodeapi.Update{Node: node, Capability: nodeapi.Capability}}
 	found := false
 	err = s.db.InSnapshot(ctx, func(tx *pg.Tx) (err error) {
-		found, err = s.fill(ctx, tx, doc, since, hash)
+		found, err = fill(ctx, s, tx, doc, since, hash)
 		return err
 	})
 	if err != nil || !found {
@@ -71,7 +71,7 @@ func (s *Service) collect(ctx context.Context, node string, since int64, hash st
 }
 
 // fill reads a document from tx's snapshot; false when the node has the newest.
-func (s *Service) fill(ctx context.Context, tx *pg.Tx, doc *document, since int64, hash string) (bool, error) {
+func fill(ctx context.Context, s *Service, tx *pg.Tx, doc *document, since int64, hash string) (bool, error) {
 	head := &doc.head
 	var sectionsRev int64
 	var body []byte
@@ -84,7 +84,7 @@ func (s *Service) fill(ctx context.Context, tx *pg.Tx, doc *document, since int6
 		head.Base = since
 	}
 	if head.Base == 0 || sectionsRev > head.Base {
-		if err := s.openSections(ctx, head, body); err != nil {
+		if err := openSections(ctx, s, head, body); err != nil {
 			return false, err
 		}
 	}
@@ -110,7 +110,7 @@ func (s *Service) fill(ctx context.Context, tx *pg.Tx, doc *document, since int6
 		})
 }
 
-func (s *Service) openSections(ctx context.Context, u *nodeapi.Update, sealed []byte) error {
+func openSections(ctx context.Context, s *Service, u *nodeapi.Update, sealed []byte) error {
 	clear, err := s.vault.Open(ctx, sealSections, u.Node, sealed)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *Service) openSections(ctx context.Context, u *nodeapi.Update, sealed []
 }
 
 // writeUpdate writes the document: its head, with the rows opened one by one.
-func (s *Service) writeUpdate(ctx context.Context, doc *document, out *bufio.Writer) error {
+func writeUpdate(ctx context.Context, s *Service, doc *document, out *bufio.Writer) error {
 	b, err := json.Marshal(&doc.head)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (s *Service) writeUpdate(ctx context.Context, doc *document, out *bufio.Wri
 }
 
 // loadIngresses returns a node's ingresses; a suspended node has none, so it drains.
-func (s *Service) loadIngresses(ctx context.Context, tx *pg.Tx, node string) ([]network.Ingress, error) {
+func loadIngresses(ctx context.Context, s *Service, tx *pg.Tx, node string) ([]network.Ingress, error) {
 	var out []network.Ingress
 	err := tx.Query(ctx, `SELECT g.id, g.kind, g.name, g.listen, g.certificate_id, g.options, g.enabled, g.fault FROM ingress g
 		JOIN node n ON n.id = g.node_id WHERE g.node_id = $1 AND n.status = 'active' ORDER BY g.id`, []any{node}, func(r pg.Row) error {

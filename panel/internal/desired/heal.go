@@ -56,14 +56,14 @@ func (s *Service) amiss(ctx context.Context, node string) (bool, error) {
 			differs = true
 			return nil
 		}
-		differs, err = s.compare(ctx, tx, states[0], settings)
+		differs, err = compareAll(ctx, s, tx, states[0], settings)
 		return err
 	})
 	return differs, err
 }
 
-// compare weighs everything against what the document holds, and stores nothing.
-func (s *Service) compare(ctx context.Context, tx *pg.Tx, st *nodeState, settings nodeapi.Settings) (bool, error) {
+// compareAll weighs everything against what the document holds, and stores nothing.
+func compareAll(ctx context.Context, s *Service, tx *pg.Tx, st *nodeState, settings nodeapi.Settings) (bool, error) {
 	in, err := s.input(ctx, tx, st.node, settings)
 	if err != nil {
 		return false, err

@@ -169,7 +169,7 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, st *nodeState) error {
 	if !st.sectionsNew && !st.stored && len(st.changed) == 0 && len(st.removed) == 0 {
 		return nil
 	}
-	if err := s.storeRows(ctx, tx, st); err != nil {
+	if err := storeRows(ctx, s, tx, st); err != nil {
 		return err
 	}
 	st.revision++
@@ -198,7 +198,7 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, st *nodeState) error {
 }
 
 // storeRows stores what was noted so far under the next revision, and forgets it.
-func (s *Service) storeRows(ctx context.Context, tx *pg.Tx, st *nodeState) error {
+func storeRows(ctx context.Context, s *Service, tx *pg.Tx, st *nodeState) error {
 	ids, sums, bodies := make([]string, len(st.changed)), make([][]byte, len(st.changed)), make([][]byte, len(st.changed))
 	for i := range st.changed {
 		body, err := json.Marshal(&st.changed[i])
