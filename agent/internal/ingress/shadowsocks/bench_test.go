@@ -3,7 +3,9 @@ package shadowsocks
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"culvert/agent/internal/ingress"
 	"culvert/agent/internal/ingress/ingresstest"
 	"culvert/shared/nodeapi"
+	options "culvert/shared/protocol/shadowsocks"
 )
 
 // BenchmarkAgainstBareRelay measures TCP through each method.
@@ -150,5 +153,63 @@ func BenchmarkOneRow(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkIdle measures what a connection and a UDP session cost that have said something and wait. Client and target share
+// the process, and are counted with them.
+func BenchmarkIdle(b *testing.B) {
+	const count = 1000
+	used := func() float64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc + m.StackInuse)
+	}
+	for _, method := range bothEditions() {
+		h := harness(b, method, 10_000)
+		o, err := options.Parse(h.Options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		o.UDPSessionsEach = count
+		h.Options = encode(b, o)
+		for _, network := range []string{"tcp", "udp"} {
+			b.Run(method+"/"+network, func(b *testing.B) {
+				u := ingresstest.NewUser("ann")
+				w := ingresstest.NewWorld(b, h, u)
+				client := newTester(o, w.Server.Addr, u.Clear())
+				for b.Loop() {
+					dest := ingresstest.Echo(b)
+					if network == "udp" {
+						dest = ingresstest.EchoUDP(b)
+					}
+					before := used()
+					var open []net.Conn
+					for range count {
+						c := must(net.Dial(network, w.Server.Addr.String()))
+						open = append(open, c)
+						_, _, first := client.hello(dest, forge{payload: []byte("hello")})
+						if network == "udp" {
+							p := &testPackets{c: client}
+							copy(p.id[:], random(8))
+							first = p.sealed([]byte("hello"), dest, forge{})
+						}
+						if _, err := c.Write(first); err != nil {
+							b.Fatal(err)
+						}
+						if _, err := c.Read(make([]byte, 1000)); err != nil {
+							b.Fatal(err)
+						}
+					}
+					<-time.After(time.Second) // steps of the copy end after 250 ms
+					b.ReportMetric((used()-before)/count, "B/idle")
+					for _, c := range open {
+						c.Close()
+					}
+				}
+			})
+		}
 	}
 }

@@ -171,12 +171,13 @@ func (c *tester) Dial(ctx context.Context, dest string) (net.Conn, error) {
 // testConn is the client's end of a stream.
 type testConn struct {
 	net.Conn // not *net.TCPConn: its WriteTo would hand out what is sealed
-	c    *tester
-	salt []byte
-	up   *counter
-	down *counter
-	in   *bufio.Reader
-	rest []byte
+	c        *tester
+	salt     []byte
+	up       *counter
+	down     *counter
+	in       *bufio.Reader
+	rest     []byte
+	plain    []byte // for all chunks
 }
 
 func (k *testConn) CloseWrite() error { return k.Conn.(*net.TCPConn).CloseWrite() }
@@ -208,7 +209,10 @@ func (k *testConn) sealed(n int) ([]byte, error) {
 		}
 		return nil, err
 	}
-	plain, err := k.down.Open(nil, k.down.nonce(), b, nil)
+	plain, err := k.down.Open(k.plain[:0], k.down.nonce(), b, nil)
+	if cap(plain) > cap(k.plain) {
+		k.plain = plain // what was opened before has been read
+	}
 	_, _ = k.in.Discard(n + 16)
 	return plain, err
 }
