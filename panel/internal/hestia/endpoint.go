@@ -16,13 +16,16 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/device"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/hestia/command"
 	"culvert/panel/internal/hestia/registry"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
+	"culvert/panel/internal/usage"
 	"culvert/panel/internal/vault"
 	"culvert/shared/id"
 )
@@ -40,6 +43,11 @@ type Config struct {
 	People      *identity.Service
 	// NodeGroups names the node groups that the actor's tenant may use: name to id. Nil: groups are known by id only.
 	NodeGroups func(ctx context.Context, a actor.Actor) (map[string]string, error)
+	Devices    *device.Service
+	Profiles   *profile.Service
+	Usage      *usage.Service
+	// Kick ends sessions of a subscriber of the actor's on the nodes. Nil: nodes cannot be reached from here.
+	Kick func(ctx context.Context, a actor.Actor, s *subscriber.Subscriber, session string) error
 	// ClientAddr tells the caller's address; only it may trust a proxy's headers.
 	ClientAddr  func(*fiber.Ctx) netip.Addr
 	Version     string
@@ -52,6 +60,7 @@ type Config struct {
 func (c *Config) services() command.Services {
 	return command.Services{
 		DB: c.DB, Subscribers: c.Subscribers, Plans: c.Plans, Tenants: c.Tenants, People: c.People, NodeGroups: c.NodeGroups, Version: c.Version,
+		Devices: c.Devices, Profiles: c.Profiles, Usage: c.Usage, Kick: c.Kick,
 	}
 }
 
