@@ -237,11 +237,22 @@ func TestSalts(t *testing.T) {
 		salt, second int
 		fresh        bool
 	}{
-		{1, 0, true}, {1, 0, false}, {2, 59, true}, {1, 60, false}, {2, 119, false}, {3, 119, true},
+		{1, 0, true},
+		{1, 0, false},
+		{2, 59, true},
+		{1, 60, false},
+		{2, 119, false},
+		{3, 119, true},
 		{1, 121, true}, // a minute old, and more
 		{3, 121, false},
-		{4, 122, true}, {5, 123, true}, {6, 124, false}, {4, 125, false}, // no room: refused, not forgotten
-		{6, 190, true}, {4, 190, false}, {4, 900, true}, {6, 900, true},
+		{4, 122, true},
+		{5, 123, true},
+		{6, 124, false},
+		{4, 125, false}, // no room: refused, not forgotten
+		{6, 190, true},
+		{4, 190, false},
+		{4, 900, true},
+		{6, 900, true},
 	} {
 		if got := f.fresh(k(c.salt), at(c.second)); got != c.fresh {
 			t.Errorf("step %d: salt %d at %d s: fresh %t", i, c.salt, c.second, got)
