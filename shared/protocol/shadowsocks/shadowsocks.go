@@ -129,7 +129,8 @@ func Normalize(raw json.RawMessage) (json.RawMessage, error) {
 // NeedsCertificate is never: Shadowsocks has keys of its own.
 func NeedsCertificate(json.RawMessage) bool { return false }
 
-// Complete gives options of a 2022 method without a key a fresh one; others stay as they are.
+// Complete gives options of a 2022 method without a key a fresh one; others stay as they are. An empty key is none: that is
+// how an update which changes the method asks for a key of another size, or for none.
 func Complete(raw json.RawMessage) (json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if len(raw) > 0 && string(raw) != "null" {
@@ -142,7 +143,7 @@ func Complete(raw json.RawMessage) (json.RawMessage, error) {
 		return raw, nil
 	}
 	m, ok := Lookup(name)
-	if _, has := fields["key"]; has || !ok || !m.Modern {
+	if v, has := fields["key"]; (has && string(v) != `""` && string(v) != "null") || !ok || !m.Modern {
 		return raw, nil
 	}
 	key := make([]byte, m.KeySize)

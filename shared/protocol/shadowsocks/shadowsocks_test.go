@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -57,6 +56,7 @@ func TestComplete(t *testing.T) {
 	t.Parallel()
 	for in, size := range map[string]int{
 		``: 16, `null`: 16, `{}`: 16, `{"udp":false}`: 16, `{"method":"2022-blake3-aes-256-gcm"}`: 32, `{"method":"aes-128-gcm"}`: 0,
+		`{"key":""}`: 16, `{"key":null}`: 16, `{"method":"aes-128-gcm","key":""}`: 0,
 	} {
 		raw, err := Complete(json.RawMessage(in))
 		if err != nil {
@@ -109,23 +109,14 @@ func TestModernKey(t *testing.T) {
 	}
 }
 
-func TestLink(t *testing.T) {
+func TestPassword(t *testing.T) {
 	t.Parallel()
-	modern := Options{Method: DefaultMethod, Key: key16}
-	u, err := url.Parse(modern.Link("secret", "2001:db8::1", 8388, "my node"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	m, _ := Lookup(DefaultMethod)
 	want := key16 + ":" + base64.StdEncoding.EncodeToString(m.UserKey("secret"))
-	if p, _ := u.User.Password(); u.User.Username() != DefaultMethod || p != want || p != modern.Password("secret") {
-		t.Errorf("%s: password %q, want %q", u, p, want)
+	if got := (Options{Method: DefaultMethod, Key: key16}).Password("secret"); got != want {
+		t.Errorf("2022: %q, want %q", got, want)
 	}
-	if u.Scheme != "ss" || u.Host != "[2001:db8::1]:8388" || u.Fragment != "my node" {
-		t.Errorf("%s", u)
-	}
-	old := Options{Method: "aes-256-gcm"}
-	if got, want := old.Link("a+b/c", "node.example", 443, "x"), "ss://YWVzLTI1Ni1nY206YStiL2M@node.example:443#x"; got != want {
-		t.Errorf("%s, want %s", got, want)
+	if got := (Options{Method: "aes-256-gcm"}).Password("a+b/c"); got != "a+b/c" {
+		t.Errorf("AEAD: %q", got)
 	}
 }
