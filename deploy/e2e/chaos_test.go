@@ -165,17 +165,20 @@ func TestChaosAccounting(t *testing.T) {
 	hash := in.hash()
 	in.gold(hash)
 	ann := in.customer(hash, s.node, "ann", "gold")
-	socks, web := newTarget(t), newTarget(t)
+	bob := in.customer(hash, s.node, "bob", "gold")
+	in.applies(s.node, func() { in.must("PATCH", "/subscribers/"+bob.id, map[string]any{"traffic_limit": 1 << 40}) })
+	socks, web, hy := newTarget(t), newTarget(t), newTarget(t)
 	ctx, end := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { flood(ctx, through(ann.proxy("socks5", s.socks)), socks.url("/slow")) })
 	wg.Go(func() { flood(ctx, through(ann.proxy("http", s.web)), web.url("/slow")) })
+	wg.Go(func() { flood(ctx, overHysteria(t, s.hysteria, bob.secret), hy.url("/slow")) }) // metered: slices live through it, too
 
 	victims := []string{"agent", "panel", "redis", "postgres", "gateway"}
 	rand.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 	lost := int64(0)
 	for i := range rounds {
-		in.moves(socks, web)
+		in.moves(socks, web, hy)
 		victim := victims[i%len(victims)]
 		t.Logf("round %d: %s", i, victim)
 		if victim == "agent" || victim == "panel" {
@@ -183,11 +186,12 @@ func TestChaosAccounting(t *testing.T) {
 		}
 		in.strike(victim, b)
 	}
-	in.moves(socks, web)
+	in.moves(socks, web, hy)
 	end()
 	wg.Wait()
 	in.within("SOCKS5", ann.id, s.socksID, socks, lost)
 	in.within("HTTP", ann.id, s.webID, web, lost)
+	in.within("Hysteria", bob.id, s.hysteriaID, hy, lost)
 }
 
 // behindBreaker puts the node's line to the panel through a relay that the test can cut.

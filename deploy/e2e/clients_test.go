@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -60,6 +61,22 @@ func tryHysteria(addr, auth string) (client.Client, error) {
 	}
 	c, _, err := client.NewClient(&client.Config{ServerAddr: ap, Auth: auth, TLSConfig: client.TLSConfig{InsecureSkipVerify: true}})
 	return c, err
+}
+
+// overHysteria makes an HTTP client over a Hysteria client that connects anew when it has to.
+func overHysteria(t testing.TB, addr, auth string) *http.Client {
+	t.Helper()
+	c, err := client.NewReconnectableClient(func() (*client.Config, error) {
+		ap, err := net.ResolveUDPAddr("udp", addr)
+		return &client.Config{ServerAddr: ap, Auth: auth, TLSConfig: client.TLSConfig{InsecureSkipVerify: true}}, err
+	}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(_ context.Context, _, dest string) (net.Conn, error) { return c.TCP(dest) },
+	}}
 }
 
 // through makes an HTTP client over a proxy URL; Go's own SOCKS5 and HTTP proxy client.
