@@ -68,7 +68,7 @@ func (a *Admissions) run(ctx context.Context, c *core) {
 	}
 }
 
-// batch is how many devices travel in one request.
+// admitBatch is how many devices travel in one request.
 const admitBatch = 2000
 
 func (a *Admissions) tell(ctx context.Context, c *core, q nodeapi.AdmitRequest) bool {
