@@ -264,6 +264,7 @@ CREATE INDEX ON report (received_at);
 GRANT SELECT, INSERT, DELETE ON report TO culvert_system;
 -- Usage that could not be booked, because its subscriber is gone or never was this node's: kept, visible, never guessed.
 CREATE TABLE unbooked_usage (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     node_id       text NOT NULL,
     epoch         bigint NOT NULL,
     seq           bigint NOT NULL,
@@ -275,4 +276,5 @@ CREATE TABLE unbooked_usage (
     why           text NOT NULL,
     at            timestamptz NOT NULL
 );
-GRANT SELECT, INSERT ON unbooked_usage TO culvert_system;
+GRANT SELECT, INSERT, DELETE ON unbooked_usage TO culvert_system;
+CREATE INDEX ON unbooked_usage (at);

@@ -778,6 +778,7 @@ CREATE UNLOGGED TABLE public.throttle (
 );
 
 CREATE TABLE public.unbooked_usage (
+    id bigint NOT NULL,
     node_id text NOT NULL,
     epoch bigint NOT NULL,
     seq bigint NOT NULL,
@@ -788,6 +789,15 @@ CREATE TABLE public.unbooked_usage (
     down bigint NOT NULL,
     why text NOT NULL,
     at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.unbooked_usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.unbooked_usage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.usage_open (
@@ -1038,6 +1048,9 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.unbooked_usage
+    ADD CONSTRAINT unbooked_usage_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.usage_open
     ADD CONSTRAINT usage_open_pkey PRIMARY KEY (subscriber_id, hour, period, node_id, ingress_id, exit);
 
@@ -1113,6 +1126,8 @@ CREATE UNIQUE INDEX tenant_one_root ON public.tenant USING btree ((true)) WHERE 
 CREATE INDEX tenant_parent_id_idx ON public.tenant USING btree (parent_id);
 
 CREATE UNIQUE INDEX tenant_realm ON public.tenant USING btree (realm);
+
+CREATE INDEX unbooked_usage_at_idx ON public.unbooked_usage USING btree (at);
 
 CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
 
@@ -1703,7 +1718,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
 
-GRANT SELECT,INSERT ON TABLE public.unbooked_usage TO culvert_system;
+GRANT SELECT,INSERT,DELETE ON TABLE public.unbooked_usage TO culvert_system;
 
 GRANT SELECT ON TABLE public.usage_open TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_open TO culvert_system;

@@ -78,16 +78,19 @@ func (s Set) Within(o Set) bool {
 	return true
 }
 
+// Resources lists what permissions are about; * is all of it.
+func Resources() []string {
+	return []string{"*", Subscribers, Plans, Tenants, Logins, Keys, Nodes, Network, Usage, Sessions, Audit, Settings, Secrets}
+}
+
 // ParseSet checks texts of the form resource:action.
 func ParseSet(field string, in []string) (Set, error) {
-	resources := []string{
-		"*", Subscribers, Plans, Tenants, Logins, Keys, Nodes, Network, Usage, Sessions, Audit, Settings, Secrets,
-	}
+	resources := Resources()
 	out := make(Set, 0, len(in))
 	for _, t := range in {
 		r, a, ok := strings.Cut(t, ":")
 		if !ok || !slices.Contains(resources, r) || (a != "*" && a != Read && a != Write) {
-			return nil, errs.Bad(field, "%q is not resource:action, such as subscriber:read", t)
+			return nil, errs.Bad(field, "%q is not resource:action: the resource one of %s, the action read, write or *", t, strings.Join(resources, ", "))
 		}
 		out = append(out, Permission(t))
 	}

@@ -89,7 +89,7 @@ func Mount(app *fiber.App, c Config) *API {
 		Config: c, byCaller: identity.NewLimiter(c.CallerRate, identity.Rate{PerSecond: 100, Burst: 500}),
 		byAddress: identity.NewLimiter(c.AddressRate, identity.Rate{PerSecond: 200, Burst: 1000}),
 	}
-	group := app.Group(Prefix, a.authenticate, a.body, repeats{a}.idempotent)
+	group := app.Group(Prefix, a.authenticate, a.body, a.plainNames, repeats{a}.idempotent)
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
 	a.huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 
 const many = 100_000
 
+// warmUp is how many requests are sent before any counts: a panel that runs has its connections open and its plans made.
+const warmUp = 400
+
 // fill copies one subscriber many times: the figures are about reading, not about hashing passwords.
 func (w *world) fill(b *testing.B, auth string, n int) (ids []string) {
 	b.Helper()
@@ -31,10 +35,13 @@ func (w *world) fill(b *testing.B, auth string, n int) (ids []string) {
 	}
 	ctx := context.Background()
 	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
-		if _, err := tx.Exec(ctx, `INSERT INTO subscriber SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'sub_' || lpad(g::text, 26, '0'),
-			'name', 'user' || g, 'email', 'user' || g || '@example.com', 'alone', false))).* FROM subscriber s, generate_series(1, $2) g WHERE s.id = $1`,
-			r.body["id"], n-1); err != nil {
-			return err
+		const turn = 10_000 // each within the statement timeout, on a busy machine too
+		for from := 1; from < n; from += turn {
+			if _, err := tx.Exec(ctx, `INSERT INTO subscriber SELECT (jsonb_populate_record(s, jsonb_build_object('id', 'sub_' || lpad(g::text, 26, '0'),
+				'name', 'user' || g, 'email', 'user' || g || '@example.com', 'alone', false))).* FROM subscriber s, generate_series($2::int, $3::int) g WHERE s.id = $1`,
+				r.body["id"], from, min(from+turn, n)-1); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO usage_total (tenant_id, subscriber_id, period) SELECT tenant_id, id, 1 FROM subscriber ON CONFLICT DO NOTHING`); err != nil {
 			return err
@@ -89,10 +96,14 @@ func BenchmarkReadAmong100k(b *testing.B) {
 		b.Fatal(err)
 	}
 	go func() { _ = w.app.Listener(ln) }()
-	b.Cleanup(func() { _ = w.app.Shutdown() })
 	base := "http://" + ln.Addr().String() + api.Prefix
 	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	b.Cleanup(func() {
+		h.CloseIdleConnections() // the server waits for connections that were opened and never used
+		_ = w.app.Shutdown()
+	})
 	var mu sync.Mutex
+	var warm atomic.Bool
 	took := map[string][]time.Duration{}
 	send := func(kind, path string) {
 		q, err := http.NewRequest(http.MethodGet, base+path, nil)
@@ -113,15 +124,18 @@ func BenchmarkReadAmong100k(b *testing.B) {
 			b.Errorf("%s: %d", path, resp.StatusCode)
 		}
 		mu.Lock()
-		took[kind] = append(took[kind], time.Since(at))
+		if warm.Load() {
+			took[kind] = append(took[kind], time.Since(at))
+		}
 		mu.Unlock()
 	}
 	b.ResetTimer()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	var wg sync.WaitGroup
-	for i := range max(b.N, 2000) {
+	for i := range max(b.N, 2000) + warmUp {
 		<-tick.C
+		warm.Store(i >= warmUp)
 		wg.Go(func() {
 			switch i % 10 {
 			case 0, 1, 2:

@@ -19,7 +19,8 @@ const PreRead = 16 << 10
 const maxBody = 1 << 20
 
 // drain is how much of a body that nobody wanted is read away, so that the answer reaches a client that is still sending.
-const drain = maxBody
+// It costs no memory, and the server's own deadline ends a slow one.
+const drain = 256 << 20
 
 // Intake goes before all surfaces of a server that streams bodies. What is left of a larger body when the answer is ready
 // would be taken for the next request: such a connection ends with its answer.

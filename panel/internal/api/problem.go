@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -129,8 +128,7 @@ func toProblem(ctx huma.Context, _ string, v any) (any, error) {
 		p.Detail = m.Detail
 	}
 	for _, e := range m.Errors {
-		name := strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "query.")
-		p.Fields = append(p.Fields, errs.Field{Name: name, Rule: e.Message})
+		p.Fields = append(p.Fields, fieldOf(e))
 	}
 	return p, nil
 }

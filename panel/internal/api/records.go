@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/audit"
+	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/usage"
 )
 
@@ -22,10 +24,14 @@ type usageRequest struct {
 	Step string    `query:"step" enum:"hour,day,month" default:"day"`
 }
 
+type unbookedRequest struct {
+	Cursor int64 `query:"cursor" minimum:"1" doc:"next of the page before"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
 type sessionsRequest struct {
 	ByID
-	Before time.Time `query:"before" doc:"absent: now"`
-	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Paged
 }
 
 func recordEndpoints(a *API) {
@@ -39,7 +45,7 @@ func recordEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/usage", id: "get-subscriber-usage", summary: "Traffic by time, ingress and exit", tag: tagSubscribers, need: actor.May(actor.Usage, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *usageRequest) (*bare[page[usage.Bucket]], error) {
-			if _, err := a.Subs.Get(ctx, who, in.ID); err != nil {
+			if err := (subscriber.Ledger{DB: a.DB}).Known(ctx, who, in.ID); err != nil {
 				return nil, err
 			}
 			if in.To.IsZero() {
@@ -56,16 +62,21 @@ func recordEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/sessions", id: "list-subscriber-sessions", summary: "Sessions, newest first", tag: tagSubscribers, need: actor.May(actor.Sessions, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *sessionsRequest) (*bare[page[usage.SessionRow]], error) {
-			if _, err := a.Subs.Get(ctx, who, in.ID); err != nil {
+			if err := (subscriber.Ledger{DB: a.DB}).Known(ctx, who, in.ID); err != nil {
 				return nil, err
 			}
-			if in.Before.IsZero() {
-				in.Before = time.Now().UTC().Add(time.Hour)
-			}
-			l, err := a.Usage.Sessions(ctx, who, in.ID, in.Before, in.Limit+1)
+			l, err := a.Usage.Sessions(ctx, who, in.ID, in.Cursor, in.Limit+1)
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(s *usage.SessionRow) string { return s.OpenedAt.Format(time.RFC3339Nano) }), nil
+			return pageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
+		})
+	add(a, endpoint{method: http.MethodGet, path: "/unbooked-usage", id: "list-unbooked-usage", summary: "Usage that nodes reported for subscribers who were never theirs; billed to nobody", tag: "nodes", need: actor.May(actor.Usage, actor.Read)},
+		func(ctx context.Context, who actor.Actor, in *unbookedRequest) (*bare[page[usage.UnbookedRow]], error) {
+			l, err := a.Usage.Unbooked(ctx, who, in.Cursor, in.Limit+1)
+			if err != nil {
+				return nil, err
+			}
+			return pageOf(l, in.Limit, func(x *usage.UnbookedRow) string { return strconv.FormatInt(x.ID, 10) }), nil
 		})
 }

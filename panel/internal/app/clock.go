@@ -108,7 +108,12 @@ func (c *clock) tidy(ctx context.Context) {
 		}
 	}
 	c.batches(ctx, "drop old report numbers", `DELETE FROM report WHERE ctid = ANY(ARRAY(
-		SELECT ctid FROM report WHERE received_at < now() - interval '30 days' ORDER BY received_at LIMIT $1))`)
+		SELECT ctid FROM report r WHERE received_at < now() - interval '30 days' AND EXISTS (SELECT FROM report l
+		  WHERE l.node_id = r.node_id AND (l.epoch, l.seq) > (r.epoch, r.seq)) ORDER BY received_at LIMIT $1))`) // a node's last one it may send again, however late
+	c.batches(ctx, "drop old jobs", `DELETE FROM job WHERE ctid = ANY(ARRAY(
+		SELECT ctid FROM job WHERE expires_at < now() - interval '90 days' ORDER BY expires_at LIMIT $1))`)
+	c.batches(ctx, "drop old unbooked usage", `DELETE FROM unbooked_usage WHERE ctid = ANY(ARRAY(
+		SELECT ctid FROM unbooked_usage WHERE at < now() - interval '400 days' ORDER BY at LIMIT $1))`)
 	c.batches(ctx, "drop slices of closed periods", `DELETE FROM quota_slice WHERE ctid = ANY(ARRAY(
 		SELECT q.ctid FROM quota_slice q JOIN subscriber s ON s.id = q.subscriber_id AND q.period < s.period LIMIT $1))`)
 	c.batches(ctx, "drop old session records", `DELETE FROM session_record WHERE ctid = ANY(ARRAY(

@@ -42,11 +42,15 @@ func (e *Endpoint) body(c *fiber.Ctx) (body []byte, wait time.Duration) {
 	return body, 0
 }
 
+// drain is how much of a body that nobody wants is read away: more than any mistaken client sends. It costs no memory, and
+// the server's own deadline ends a slow one.
+const drain = 256 << 20
+
 // unread leaves the rest of a body: it is read away, so that the answer reaches a client that is still sending, and the
 // connection ends, because what is left then is no request.
 func unread(c *fiber.Ctx) {
 	if stream := c.Context().RequestBodyStream(); stream != nil {
-		_, _ = io.CopyN(io.Discard, stream, maxBody)
+		_, _ = io.CopyN(io.Discard, stream, drain)
 	}
 	c.Context().SetConnectionClose()
 }

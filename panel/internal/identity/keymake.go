@@ -58,7 +58,7 @@ func (n *NewKey) check(now time.Time) error {
 	}
 	for i, t := range n.Permissions {
 		if _, err := actor.ParseSet("", []string{t}); err != nil {
-			f.Add(fmt.Sprintf("permissions[%d]", i), "%q is not resource:action, such as subscriber:read", t)
+			f.Add(fmt.Sprintf("permissions[%d]", i), "%q is not resource:action: the resource one of %s, the action read, write or *", t, strings.Join(actor.Resources(), ", "))
 		}
 	}
 	for i, t := range n.Addresses {

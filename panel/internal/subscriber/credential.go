@@ -100,21 +100,50 @@ func families() []string {
 	return out
 }
 
-func (s *Service) addSecrets(ctx context.Context, tx *pg.Tx, tenant, sid string, only string) error {
+// fresh are new generated secrets as they are stored, by family.
+type fresh struct {
+	families       []string
+	sealed, sha256 [][]byte
+}
+
+// secrets are the generated secrets of subscribers.
+type secrets struct{ vault *vault.Vault }
+
+// make makes the secret of one family, or of all when only is empty.
+func (s secrets) make(sid, only string) fresh {
+	var out fresh
 	for _, family := range families() {
 		if only != "" && family != only {
 			continue
 		}
 		clear := randomText(secretLen, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 		sum := sha256.Sum256([]byte(clear))
-		if _, err := tx.Exec(ctx, `INSERT INTO credential (tenant_id, subscriber_id, family, sealed, sha256, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, subscriber_id, family)
-			DO UPDATE SET sealed = EXCLUDED.sealed, sha256 = EXCLUDED.sha256, created_at = EXCLUDED.created_at`,
-			tenant, sid, family, s.vault.Seal(sealSecret, sid+"/"+family, []byte(clear)), sum[:], tx.Now); err != nil {
-			return err
-		}
+		out.families = append(out.families, family)
+		out.sealed = append(out.sealed, s.vault.Seal(sealSecret, sid+"/"+family, []byte(clear)))
+		out.sha256 = append(out.sha256, sum[:])
 	}
-	return nil
+	return out
+}
+
+// begin stores what every new subscriber has beside the row itself: empty totals and generated secrets.
+func (s secrets) begin(ctx context.Context, tx *pg.Tx, sub *Subscriber) error {
+	x := s.make(sub.ID, "")
+	_, err := tx.Exec(ctx, `WITH total AS (INSERT INTO usage_total (tenant_id, subscriber_id, period) VALUES ($1, $2, $3))
+		INSERT INTO credential (tenant_id, subscriber_id, family, sealed, sha256, created_at)
+		SELECT $1, $2, u.family, u.sealed, u.sha256, $4 FROM unnest($5::text[], $6::bytea[], $7::bytea[]) AS u (family, sealed, sha256)`,
+		sub.TenantID, sub.ID, sub.Period, tx.Now, x.families, x.sealed, x.sha256)
+	return err
+}
+
+// replace stores new secrets in the place of those of the same families.
+func (s secrets) replace(ctx context.Context, tx *pg.Tx, tenant, sid, only string) error {
+	x := s.make(sid, only)
+	_, err := tx.Exec(ctx, `INSERT INTO credential (tenant_id, subscriber_id, family, sealed, sha256, created_at)
+		SELECT $1, $2, u.family, u.sealed, u.sha256, $3 FROM unnest($4::text[], $5::bytea[], $6::bytea[]) AS u (family, sealed, sha256)
+		ON CONFLICT (tenant_id, subscriber_id, family)
+		DO UPDATE SET sealed = EXCLUDED.sealed, sha256 = EXCLUDED.sha256, created_at = EXCLUDED.created_at`,
+		tenant, sid, tx.Now, x.families, x.sealed, x.sha256)
+	return err
 }
 
 // OpenSecret opens a subscriber's generated secret from its sealed form.
@@ -224,7 +253,7 @@ func (s *Service) RotateSecrets(ctx context.Context, a actor.Actor, sid string, 
 	return s.change(ctx, a, sid, match, "subscriber.rotate_secrets", func(tx *pg.Tx, sub *Subscriber, d audit.Diff) error {
 		sub.Generation++
 		d["secrets"] = audit.Changed
-		return s.addSecrets(ctx, tx, sub.TenantID, sub.ID, family)
+		return secrets{s.vault}.replace(ctx, tx, sub.TenantID, sub.ID, family)
 	})
 }
 

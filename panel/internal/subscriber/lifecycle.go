@@ -2,6 +2,7 @@ package subscriber
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -97,10 +98,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 			return nil, err
 		}
 	}
-	if _, err := tx.Exec(ctx, "INSERT INTO usage_total (tenant_id, subscriber_id, period) VALUES ($1, $2, 1)", a.Tenant, sid); err != nil {
-		return nil, err
-	}
-	if err := s.addSecrets(ctx, tx, a.Tenant, sid, ""); err != nil {
+	if err := (secrets{s.vault}).begin(ctx, tx, sub); err != nil {
 		return nil, err
 	}
 	if err := emitChanged(ctx, tx, a, sub); err != nil {
@@ -133,6 +131,9 @@ func findPlan(tx *pg.Tx, tenant, ref string) (*billing.Plan, error) {
 	return billing.ByName(tx, tenant, ref)
 }
 
+// errDone tells change that an earlier request has done it all.
+var errDone = errors.New("done already")
+
 // change is the one way to alter a subscriber: load for update, match the version, edit, settle, save, emit, audit.
 func (s *Service) change(ctx context.Context, a actor.Actor, sid string, match int64, action string,
 	edit func(*pg.Tx, *Subscriber, audit.Diff) error,
@@ -152,7 +153,10 @@ func (s *Service) change(ctx context.Context, a actor.Actor, sid string, match i
 			}
 			before := *sub
 			diff := audit.Diff{}
-			if err := edit(tx, sub, diff); err != nil {
+			switch err := edit(tx, sub, diff); {
+			case errors.Is(err, errDone):
+				return nil
+			case err != nil:
 				return err
 			}
 			sub.Alone = sub.Alone && keys.Alone
@@ -181,7 +185,14 @@ type Patch struct {
 // Update changes profile fields and grants.
 func (s *Service) Update(ctx context.Context, a actor.Actor, sid string, match int64, p Patch) (*Subscriber, error) {
 	return s.change(ctx, a, sid, match, "subscriber.update", func(tx *pg.Tx, sub *Subscriber, d audit.Diff) error {
-		if err := p.texts(sub, d); err != nil {
+		var f errs.Faults
+		p.texts(sub, d, &f)
+		before := sub.Grants
+		if p.Edit != nil {
+			p.Edit(&sub.Grants)
+			sub.Grants.Check(&f)
+		}
+		if err := f.Err(); err != nil {
 			return err
 		}
 		if p.ExpiresAt != nil {
@@ -191,8 +202,6 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, sid string, match i
 		if p.Edit == nil {
 			return nil
 		}
-		before := sub.Grants
-		p.Edit(&sub.Grants)
 		d["grants"] = [2]any{before, sub.Grants}
 		if before.Reset != sub.Reset {
 			sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
@@ -201,8 +210,8 @@ func (s *Service) Update(ctx context.Context, a actor.Actor, sid string, match i
 	})
 }
 
-func (p *Patch) texts(sub *Subscriber, d audit.Diff) error {
-	var f errs.Faults
+// texts takes over the profile fields and collects their faults.
+func (p *Patch) texts(sub *Subscriber, d audit.Diff, f *errs.Faults) {
 	if p.Email != nil && *p.Email != "" {
 		if rule := CheckEmail(*p.Email); rule != "" {
 			f.Add("email", "%s", rule)
@@ -224,7 +233,7 @@ func (p *Patch) texts(sub *Subscriber, d audit.Diff) error {
 			*x.to = *x.from
 		}
 	}
-	checkTexts(&f, sub.FullName, sub.Comment, sub.Label, sub.Language)
+	checkTexts(f, sub.FullName, sub.Comment, sub.Label, sub.Language)
 	if p.ExternalID != nil {
 		f.Check(len(*p.ExternalID) <= 128 && printable(*p.ExternalID), "external_id", "must have at most 128 printable characters")
 		d["external_id"] = [2]any{sub.ExternalID, *p.ExternalID}
@@ -233,7 +242,6 @@ func (p *Patch) texts(sub *Subscriber, d audit.Diff) error {
 			sub.ExternalID = nil
 		}
 	}
-	return f.Err()
 }
 
 // Suspend refuses a subscriber's credentials and cuts their sessions; suspended already is a State error.
@@ -317,9 +325,11 @@ func (s *Service) Grant(ctx context.Context, a actor.Actor, sid string, amount u
 		var one int
 		key := "grant:" + source
 		found, err := tx.One(ctx, "SELECT 1 FROM ledger WHERE subscriber_id = $1 AND source = $2 AND kind = 'grant'", []any{sid, key}, &one)
-		if err != nil || found {
-			d["replayed"] = found
+		switch {
+		case err != nil:
 			return err
+		case found:
+			return errDone
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO ledger (tenant_id, at, subscriber_id, kind, period, amount, source)
 			VALUES ($1, $2, $3, 'grant', $4, $5, $6)`, sub.TenantID, tx.Now, sid, sub.Period, int64(amount), key); err != nil {

@@ -15,7 +15,7 @@ func (s *Service) RotateAll(ctx context.Context, tx *pg.Tx, ids []string) error 
 		return err
 	}
 	for _, x := range who {
-		if err := s.addSecrets(ctx, tx, x.tenant, x.id, ""); err != nil {
+		if err := (secrets{s.vault}).replace(ctx, tx, x.tenant, x.id, ""); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/vault"
+	"culvert/shared/id"
 	"culvert/shared/secret"
 	"culvert/shared/unit"
 )
@@ -246,6 +247,11 @@ func (c *Create) check(now time.Time) error {
 	f.Check(len(c.ExternalID) <= 128 && printable(c.ExternalID), "external_id", "must have at most 128 printable characters")
 	f.Check(c.HoldDeadline == nil || (c.OnHold && c.HoldDeadline.After(now)), "hold_deadline", "must be in the future, and needs on_hold")
 	f.Check(c.ExpiresAt == nil || c.ExpiresAt.After(now), "expires_at", "must be in the future")
+	if c.Edit != nil { // the plan is not known yet, but what is wrong in any is told with the rest
+		g := billing.Grants{Reset: billing.ResetNever}
+		c.Edit(&g)
+		g.Check(&f)
+	}
 	return f.Err()
 }
 
@@ -281,6 +287,9 @@ func (s *Service) List(ctx context.Context, a actor.Actor, f Filter, cursor stri
 	}
 	if limit < 1 || limit > maxPage {
 		return nil, errs.Bad("limit", "must be between 1 and %d", maxPage)
+	}
+	if f.PlanID != "" && !id.Valid(id.Plan, f.PlanID) {
+		return nil, errs.Bad("plan", "must be the id of a plan")
 	}
 	if len(f.Query) > 128 {
 		return nil, errs.Bad("q", "must have at most 128 characters")

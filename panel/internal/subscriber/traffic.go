@@ -61,6 +61,28 @@ const (
 	trafficOfOne    = trafficHead + `subscriber_id = $3` + trafficOpen + `subscriber_id = $3` + trafficMiddle + `subscriber_id = $3` + trafficTail
 )
 
+// Known reports, as its error, whether a subscriber is or was the actor's to see: what a deleted one moved stays on record.
+func (l Ledger) Known(ctx context.Context, a actor.Actor, sid string) error {
+	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
+		return err
+	}
+	return l.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		_, err := load(ctx, tx, a, sid, false)
+		if !errs.Is(err, errs.Missing) || a.Owner != "" {
+			return err
+		}
+		var one int
+		found, e := tx.One(ctx, "SELECT 1 FROM former_subscriber WHERE id = $1", []any{sid}, &one)
+		if e != nil {
+			return e
+		}
+		if !found {
+			return err
+		}
+		return nil
+	})
+}
+
 // Traffic sums the ledger by stretches in UTC from the hour of q.From on, oldest first. Stretches without traffic and sessions are left out.
 func (l Ledger) Traffic(ctx context.Context, a actor.Actor, q TrafficQuery) ([]Stretch, error) {
 	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {

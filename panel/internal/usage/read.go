@@ -2,7 +2,12 @@ package usage
 
 import (
 	"context"
+	"encoding/base64"
+	"math"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/errs"
@@ -69,17 +74,83 @@ type SessionRow struct {
 	Down     unit.Bytes `json:"down"`
 }
 
-// Sessions lists a subscriber's sessions, newest first, opened before the instant before.
-func (s *Service) Sessions(ctx context.Context, a actor.Actor, sid string, before time.Time, limit int) ([]SessionRow, error) {
+// Cursor is where the page after this row begins.
+func (x *SessionRow) Cursor() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(x.OpenedAt.UnixMicro(), 10) + "/" + x.ID))
+}
+
+// sessionCursor reads SessionRow.Cursor; an empty one is the beginning.
+func sessionCursor(text string) (before time.Time, id string, err error) {
+	if text == "" {
+		return time.Now().UTC().AddDate(1, 0, 0), "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	at, id, ok := strings.Cut(string(raw), "/")
+	micros, numErr := strconv.ParseInt(at, 10, 64)
+	if err != nil || !ok || numErr != nil || !utf8.Valid(raw) || micros < 0 || micros > maxMicros {
+		return before, "", errs.Bad("cursor", "is not a cursor of this listing")
+	}
+	return time.UnixMicro(micros).UTC(), id, nil
+}
+
+const maxMicros = 1 << 57 // the year 6536
+
+// Sessions lists a subscriber's sessions, newest first; cursor is the SessionRow.Cursor of the last row of the page before.
+func (s *Service) Sessions(ctx context.Context, a actor.Actor, sid, cursor string, limit int) ([]SessionRow, error) {
 	if err := a.Require(actor.May(actor.Sessions, actor.Read)); err != nil {
 		return nil, err
 	}
+	before, after, err := sessionCursor(cursor)
+	if err != nil {
+		return nil, err
+	}
 	out := []SessionRow{}
-	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		return tx.Query(ctx, `SELECT id, node_id, ingress_id, kind, source, opened_at, closed_at, cause, up, down FROM session_record
-			WHERE subscriber_id = $1 AND opened_at < $2 ORDER BY opened_at DESC, id LIMIT $3`, []any{sid, before, limit}, func(r pg.Row) error {
-			var x SessionRow
-			if err := r.Scan(&x.ID, &x.Node, &x.Ingress, &x.Kind, &x.Source, &x.OpenedAt, &x.ClosedAt, &x.Cause, &x.Up, &x.Down); err != nil {
+			WHERE subscriber_id = $1 AND (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $4`,
+			[]any{sid, before, after, limit}, func(r pg.Row) error {
+				var x SessionRow
+				if err := r.Scan(&x.ID, &x.Node, &x.Ingress, &x.Kind, &x.Source, &x.OpenedAt, &x.ClosedAt, &x.Cause, &x.Up, &x.Down); err != nil {
+					return err
+				}
+				out = append(out, x)
+				return nil
+			})
+	})
+	return out, err
+}
+
+// UnbookedRow is usage that a node reported for a subscriber who was never its own. Nobody is billed for it.
+type UnbookedRow struct {
+	ID         int64      `json:"id"`
+	Node       string     `json:"node_id"`
+	Subscriber string     `json:"subscriber_id"` // as reported
+	Ingress    string     `json:"ingress_id"`
+	Exit       string     `json:"exit"`
+	Up         unit.Bytes `json:"up"`
+	Down       unit.Bytes `json:"down"`
+	Why        string     `json:"why"`
+	At         time.Time  `json:"at"` // when the report came
+}
+
+// Unbooked lists what could not be booked, newest first, below the row of that number; 0 begins at the newest. It is the
+// operator's alone: a node's mistake says nothing about any tenant.
+func (s *Service) Unbooked(ctx context.Context, a actor.Actor, below int64, limit int) ([]UnbookedRow, error) {
+	if err := a.Require(actor.May(actor.Usage, actor.Read)); err != nil {
+		return nil, err
+	}
+	if !a.Operator {
+		return nil, errs.New(errs.Missing, "no such endpoint")
+	}
+	if below <= 0 {
+		below = math.MaxInt64
+	}
+	out := []UnbookedRow{}
+	err := s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		return tx.Query(ctx, `SELECT id, node_id, subscriber_id, ingress_id, exit, up, down, why, at FROM unbooked_usage
+			WHERE id < $1 ORDER BY id DESC LIMIT $2`, []any{below, limit}, func(r pg.Row) error {
+			var x UnbookedRow
+			if err := r.Scan(&x.ID, &x.Node, &x.Subscriber, &x.Ingress, &x.Exit, &x.Up, &x.Down, &x.Why, &x.At); err != nil {
 				return err
 			}
 			out = append(out, x)

@@ -337,7 +337,7 @@ func TestSessionsOfABatchAndOfAnOlderEpoch(t *testing.T) {
 	}
 	got := func() map[string]usage.SessionRow {
 		t.Helper()
-		rows, err := w.usage.Sessions(ctx, w.acme, s.ID, time.Now(), 100)
+		rows, err := w.usage.Sessions(ctx, w.acme, s.ID, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -136,7 +136,7 @@ func (g sessionCommands) all(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
-	l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, time.Now(), mostSessions)
+	l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, "", mostSessions)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (g sessionCommands) all(ctx context.Context, c *registry.Call) error {
 
 func (g sessionCommands) end(ctx context.Context, c *registry.Call) error {
 	return g.kick(ctx, c, func(s *subscriber.Subscriber) error {
-		l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, time.Now(), mostSessions)
+		l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, "", mostSessions)
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (g signInCommands) here(ctx context.Context, c *registry.Call) ([]trail.Vis
 	var out []trail.Visit
 	s, err := g.account(ctx, c)
 	if err == nil {
-		l, err := (&usage.Service{DB: g.DB}).Sessions(ctx, c.Actor, s.ID, time.Now().UTC().Add(time.Hour), authLogLength)
+		l, err := (&usage.Service{DB: g.DB}).Sessions(ctx, c.Actor, s.ID, "", authLogLength)
 		for i := range l {
 			out = append(out, trail.Visit{
 				At: l[i].OpenedAt, Status: trail.Success, From: l[i].Source, UserAgent: l[i].Kind, Session: l[i].ID, Active: l[i].ClosedAt == nil,
