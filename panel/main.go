@@ -34,12 +34,29 @@ func main() {
 }
 
 const usage = `usage: culvert-panel up | serve | migrate | reset-password NAME[@REALM] | rotate-master-key | rotate-data-key | v-COMMAND [ARG…]
+       culvert-panel help | version
 `
 
-func run(ctx context.Context, args []string) int {
-	if len(args) == 0 {
+// asked answers what needs no configuration; done is false for everything else.
+func asked(args []string) (code int, done bool) {
+	const wrong = 2
+	switch {
+	case len(args) == 0, (args[0] == "up" || args[0] == "serve") && len(args) > 1:
 		fmt.Fprint(os.Stderr, usage)
-		return 2
+		return wrong, true
+	case args[0] == "help" || args[0] == "--help" || args[0] == "-h":
+		fmt.Print(usage)
+		return 0, true
+	case args[0] == "version" || args[0] == "--version":
+		fmt.Println("culvert-panel " + version)
+		return 0, true
+	}
+	return 0, false
+}
+
+func run(ctx context.Context, args []string) int {
+	if code, done := asked(args); done {
+		return code
 	}
 	mode := config.Up
 	if args[0] == "serve" {
@@ -47,7 +64,7 @@ func run(ctx context.Context, args []string) int {
 	}
 	c, err := config.Load(os.Environ(), mode)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "culvert-panel: configuration:\n%v\n", err)
+		fmt.Fprintf(os.Stderr, "culvert-panel: %v\n", err)
 		return 2
 	}
 	app.Quiet()

@@ -92,6 +92,9 @@ func mountRest(app *fiber.App, s *Services, version string) {
 	files, built := web.FS()
 	app.Get("/*", func(c *fiber.Ctx) error {
 		if !built {
+			if c.Path() != "/" {
+				return fiber.ErrNotFound
+			}
 			return c.SendString("Culvert " + version + ". The web panel is not part of this build; the API is at /api/v1 (document: /api/v1/openapi.json).\n")
 		}
 		return sendAsset(c, files)

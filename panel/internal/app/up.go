@@ -47,6 +47,12 @@ func (l *Local) up(ctx context.Context, c config.Config, version string, log *sl
 	if err := os.MkdirAll(c.DataDir, 0o755); err != nil {
 		return fmt.Errorf("CULVERT_DATA_DIR: %w", err)
 	}
+	if _, err := agentProgram(); err != nil {
+		return err
+	}
+	if err := free(ctx, c); err != nil {
+		return err
+	}
 	if err := l.servers(ctx, &c, log); err != nil {
 		return err
 	}
@@ -63,6 +69,24 @@ func (l *Local) up(ctx context.Context, c config.Config, version string, log *sl
 	}
 	greet(out, c, name, password, made)
 	return nil
+}
+
+// free reports what cannot be listened on before anything is started for it.
+func free(ctx context.Context, c config.Config) error {
+	var all []error
+	for _, x := range [][2]string{
+		{"CULVERT_LISTEN", c.Listen}, {"CULVERT_HTTP_PLAIN_LISTEN", c.PlainListen}, {"CULVERT_GATEWAY_LISTEN", c.GatewayListen},
+	} {
+		if x[1] == "" {
+			continue
+		}
+		l, err := listen(ctx, x[1], x[0])
+		if err == nil {
+			err = l.Close()
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // servers starts the private PostgreSQL and Redis that the configuration does not replace.

@@ -119,6 +119,10 @@ func (c *Config) readPlaces(r *setting.Reader) {
 }
 
 func (c *Config) readPublic(r *setting.Reader) {
+	c.GatewayPublic = r.HostPort("GATEWAY_PUBLIC", "")
+	if c.GatewayPublic == "" {
+		c.GatewayPublic = net.JoinHostPort("127.0.0.1", port(c.GatewayListen))
+	}
 	text := r.URL("PUBLIC_URL", "", "https", "http")
 	if text == "" {
 		c.PublicURLIsMade = true
@@ -130,10 +134,6 @@ func (c *Config) readPublic(r *setting.Reader) {
 		return
 	}
 	c.PublicURL = u
-	c.GatewayPublic = r.HostPort("GATEWAY_PUBLIC", "")
-	if c.GatewayPublic == "" {
-		c.GatewayPublic = net.JoinHostPort("127.0.0.1", port(c.GatewayListen))
-	}
 }
 
 func absolute(r *setting.Reader, name, path string) string {

@@ -146,7 +146,7 @@ func (r *Redis) URL() string {
 }
 
 func redisLevel(line string) slog.Level {
-	if strings.Contains(line, " # ") && !strings.Contains(line, "WARNING") {
+	if strings.Contains(line, " # ") && !strings.Contains(line, "WARNING") && !strings.Contains(line, "ready to exit, bye") {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
