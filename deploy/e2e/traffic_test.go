@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,8 @@ func TestFirstTraffic(t *testing.T) {
 		x := newTarget(t)
 		fetchWithCurl(t, x, "-x", ann.proxy("socks5h", s.socks))
 		in.settled("SOCKS5", ann.id, s.socksID, x)
+		datagrams(t, socksThroughSingBox(t, s.socks, ann), x)
+		in.settled("SOCKS5, UDP", ann.id, s.socksID, x)
 	})
 	t.Run("HTTP with curl", func(t *testing.T) {
 		x := newTarget(t)
@@ -158,6 +161,45 @@ func TestFirstTraffic(t *testing.T) {
 	in.settled("Hysteria 2", ann.id, s.hysteriaID, own, foreign)
 	if got := in.ok(hash, "v-list-user", "ann", "json"); !strings.Contains(got, `"U_BANDWIDTH_BYTES"`) {
 		t.Errorf("v-list-user: %s", got)
+	}
+}
+
+// socksThroughSingBox starts a sing-box that goes out through the SOCKS5 ingress, and returns its own address.
+func socksThroughSingBox(t *testing.T, addr string, c customer) string {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return foreigntest.SingBox(t, map[string]any{
+		"type": "socks", "version": "5", "server": host, "server_port": n, "username": c.login, "password": c.password,
+	})
+}
+
+// datagrams sends datagrams of all sizes through a SOCKS5 proxy, each after the echo of the one before.
+func datagrams(t *testing.T, proxy string, x *target) {
+	t.Helper()
+	a, err := foreigntest.AssociateSOCKS(proxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := a.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		msg := bytes.Repeat([]byte{byte(i)}, 1+i*29%3000)
+		if err := a.Send(msg, x.addr); err != nil {
+			t.Fatal(err)
+		}
+		got, from, err := a.Receive()
+		if err != nil || from != x.addr || !bytes.Equal(got, msg) {
+			t.Fatalf("datagram %d of %d bytes: received %d from %s, %v", i, len(msg), len(got), from, err)
+		}
 	}
 }
 
