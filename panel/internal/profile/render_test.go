@@ -1,8 +1,10 @@
 package profile_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"net/netip"
 	"net/url"
@@ -29,17 +31,33 @@ func key(b byte) wireguard.Key {
 	return k
 }
 
-// sample has everything, and names that want escaping.
+// selfSigned is a certificate for node.example, good for a hundred years.
+const selfSigned = `-----BEGIN CERTIFICATE-----
+MIIBnTCCAUSgAwIBAgIUZBbqUa0sI/Oi+K2fY49U12VIOpwwCgYIKoZIzj0EAwIw
+FzEVMBMGA1UEAwwMbm9kZS5leGFtcGxlMCAXDTI2MTEyMjA4MzAyOFoYDzIxMjYx
+MDI5MDgzMDI4WjAXMRUwEwYDVQQDDAxub2RlLmV4YW1wbGUwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAASUoBF9sh5++LwJBsSoFpdYaKLNt7nFTWfmJ1O6AsqKLcRn
+A6Bq/+vM3pqf1J2cJWH3NgHpL1h7asU7SoGK8wi9o2wwajAdBgNVHQ4EFgQUwIFk
+VQaukDxzxddnvd8zcwDzBKMwHwYDVR0jBBgwFoAUwIFkVQaukDxzxddnvd8zcwDz
+BKMwDwYDVR0TAQH/BAUwAwEB/zAXBgNVHREEEDAOggxub2RlLmV4YW1wbGUwCgYI
+KoZIzj0EAwIDRwAwRAIgAvOzwRVqbtF038c4S7ymQMqA+YHQ54zdp3qPXXJamLMC
+IDK5wmbGFt+BId85PWUFmDd6+3mjsYvACxFbrWXIydPS
+-----END CERTIFICATE-----
+`
+
+// sample has everything, with names that want escaping, and keys and a certificate that the programs of foreign_test.go take.
 func sample() *profile.Document {
 	psk, end := key(3), time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
-	pinned := &profile.TLS{Name: "node.example", Pin: []byte{0xab, 0xcd}, Chain: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}
+	der, _ := pem.Decode([]byte(selfSigned))
+	pin := sha256.Sum256(der.Bytes)
+	pinned := &profile.TLS{Name: "node.example", Pin: pin[:], Chain: selfSigned}
 	return &profile.Document{
 		User: "ann", Title: `A & B's <VPN>`, URL: "https://panel.example/sub/TOKEN", Support: "https://help.example/?a=1&b=2",
 		Quota: profile.Quota{Up: 1 << 20, Down: 3 << 30, Total: 10 << 30, Expires: &end},
 		Endpoints: []profile.Endpoint{
 			{Ingress: "ing_1", Kind: "hysteria2", Label: "fra Hysteria2", Host: "node.example", Port: 443, Auth: "s3cret", UDP: true, TLS: &profile.TLS{Name: "node.example"}},
 			{Ingress: "ing_2", Kind: "hysteria2", Label: `"quoted" # 日本: yes`, Host: "2001:db8::1", Port: 8443, Auth: "a@b:c/d?", UDP: false, Obfs: "ob&fs", TLS: pinned},
-			{Ingress: "ing_3", Kind: "shadowsocks", Label: "fra Shadowsocks", Host: "192.0.2.1", Port: 8388, Method: "2022-blake3-aes-128-gcm", Password: "AAAA+/==:BBBB+/==", UDP: true},
+			{Ingress: "ing_3", Kind: "shadowsocks", Label: "fra Shadowsocks", Host: "192.0.2.1", Port: 8388, Method: "2022-blake3-aes-128-gcm", Password: "++//AAAAAAAAAAAAAAAAAA==:8PHy8/T19vf4+fr7/P3+/w==", UDP: true},
 			{Ingress: "ing_4", Kind: "shadowsocks", Label: "fra AEAD", Host: "192.0.2.1", Port: 8389, Method: "chacha20-ietf-poly1305", Password: "pass", UDP: true},
 			{Ingress: "ing_5", Kind: "socks5", Label: "fra SOCKS5", Host: "node.example", Port: 1080, User: "ann@acme", Password: "p:w/ 'd\"\\", UDP: true},
 			{Ingress: "ing_6", Kind: "socks5", Label: "fra SOCKS5 TLS", Host: "192.0.2.1", Port: 1081, User: "ann@acme", Password: "0123", UDP: true, TLS: pinned},
