@@ -7,10 +7,8 @@ import (
 	"slices"
 	"sync"
 
-	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -22,16 +20,15 @@ import (
 )
 
 const (
-	nic         = 1
-	queueLength = 2048 // packets on their way to clients
-	inFlight    = 2048 // TCP connections whose target is being dialled
-	dnsPort     = 53
+	nic      = 1
+	inFlight = 2048 // TCP connections whose target is being dialled
+	dnsPort  = 53
 )
 
 // network is one ingress's stack with its leases.
 type network struct {
 	stack *stack.Stack
-	link  *channel.Endpoint
+	link  *link
 	spec  ingress.LeaseSpec // of the first lease: what is the same for all
 	ctx   context.Context
 	end   context.CancelFunc
@@ -49,19 +46,19 @@ type network struct {
 
 func newNetwork(spec ingress.LeaseSpec) (*network, error) {
 	n := &network{
-		link: channel.New(queueLength, uint32(spec.MTU), ""), spec: spec, leases: map[netip.Addr]*lease{}, udp: map[udpKey]*association{},
+		spec: spec, leases: map[netip.Addr]*lease{}, udp: map[udpKey]*association{},
 		stack: stack.New(stack.Options{
 			NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 			TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
 		}),
 	}
+	n.link = newLink(spec.MTU, n.deliver)
 	n.ctx, n.end = context.WithCancel(context.Background()) // a network lives as long as its leases, whoever came first
 	if err := n.configure(); err != nil {
 		n.end()
 		n.stack.Close()
 		return nil, err
 	}
-	n.wg.Go(n.outbound)
 	return n, nil
 }
 
@@ -136,7 +133,6 @@ func (n *network) close() {
 	n.mu.Unlock()
 	n.endAssociations(nil)
 	n.stack.Close()
-	n.link.Close()
 	n.wg.Wait()
 	n.stack.Wait()
 }
@@ -163,29 +159,6 @@ func address(a tcpip.Address) netip.Addr {
 	return addr
 }
 
-// inject takes one packet of a client in; it is copied.
-func (n *network) inject(packet []byte) error {
-	if len(packet) == 0 {
-		return nil
-	}
-	var proto tcpip.NetworkProtocolNumber
-	switch packet[0] >> 4 {
-	case 4:
-		proto = ipv4.ProtocolNumber
-	case 6:
-		proto = ipv6.ProtocolNumber
-	default:
-		return nil // no IP packet: nobody to answer
-	}
-	if !n.wanted(packet) {
-		return nil
-	}
-	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
-	n.link.InjectInbound(proto, pkt)
-	pkt.DecRef()
-	return nil
-}
-
 // wanted drops what the stack would answer in a name that is not ours: ICMP to anyone but the resolver.
 func (n *network) wanted(packet []byte) bool {
 	switch {
@@ -197,20 +170,7 @@ func (n *network) wanted(packet []byte) bool {
 	return true
 }
 
-// outbound hands packets of the stack to the lease of their destination.
-func (n *network) outbound() {
-	for {
-		pkt := n.link.ReadContext(n.ctx)
-		if pkt == nil {
-			return
-		}
-		view := pkt.ToView()
-		pkt.DecRef()
-		n.deliver(view.AsSlice())
-		view.Release()
-	}
-}
-
+// deliver hands a packet of the stack to the lease of its destination.
 func (n *network) deliver(packet []byte) {
 	var to netip.Addr
 	switch {

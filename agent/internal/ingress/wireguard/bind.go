@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/net/ipv6"
@@ -15,8 +16,8 @@ import (
 	"culvert/agent/internal/ingress"
 )
 
-// batchSize is how many datagrams one system call moves.
-const batchSize = 64
+// batchSize is how many datagrams are handled at once.
+const batchSize = conn.IdealBatchSize
 
 // bind is WireGuard's UDP on the node's shared socket (conn.Bind).
 type bind struct {
@@ -28,6 +29,8 @@ type bind struct {
 	pc  net.PacketConn
 	raw *ipv6.PacketConn // recvmmsg and sendmmsg; the options of IPv6 are not used, so it serves IPv4 as well
 	err error
+
+	single atomic.Bool // the way out cannot cut messages
 }
 
 // Open implements conn.Bind.
@@ -40,6 +43,7 @@ func (b *bind) Open(uint16) ([]conn.ReceiveFunc, uint16, error) {
 		return nil, 0, err
 	}
 	enlarge(pc)
+	joined(pc, true)
 	b.pc, b.raw, b.err = pc, ipv6.NewPacketConn(pc), nil
 	at, ok := pc.LocalAddr().(*net.UDPAddr)
 	if !ok {
@@ -75,35 +79,50 @@ func (b *bind) failed() error {
 	return b.err
 }
 
-func (b *bind) receiver(raw *ipv6.PacketConn) conn.ReceiveFunc {
-	msgs := make([]ipv6.Message, batchSize)
-	for i := range msgs {
-		msgs[i].Buffers = make([][]byte, 1)
+// join has received datagrams joined; an ingress that served this address before may have turned it off as it went.
+func (b *bind) join() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pc != nil {
+		joined(b.pc, true)
 	}
+}
+
+func (b *bind) receiver(raw *ipv6.PacketConn) conn.ReceiveFunc {
+	r := newReceiving()
+	var known endpoints
 	return func(bufs [][]byte, sizes []int, eps []conn.Endpoint) (int, error) {
-		n := min(len(bufs), len(msgs))
-		for i := range n {
-			msgs[i].Buffers[0] = bufs[i]
-		}
-		got, err := raw.ReadBatch(msgs[:n], 0)
-		if err != nil {
+		if err := r.read(raw); err != nil {
 			return 0, err
 		}
-		for i := range got {
-			sizes[i] = 0 // the device skips what is empty
-			from, ok := msgs[i].Addr.(*net.UDPAddr)
-			if !ok {
+		n := 0
+		for n < len(bufs) {
+			p, from := r.datagram()
+			if p == nil {
+				break
+			}
+			ep := known.of(from)
+			if len(p) == initiationLen && p[0] == initiationType && !b.initiation(p, ep.AddrPort) {
 				continue
 			}
-			ap := from.AddrPort()
-			ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-			if p := bufs[i][:msgs[i].N]; len(p) == initiationLen && p[0] == initiationType && !b.initiation(p, ap) {
-				continue
-			}
-			sizes[i], eps[i] = msgs[i].N, &conn.StdNetEndpoint{AddrPort: ap}
+			sizes[n], eps[n] = copy(bufs[n], p), ep
+			n++
 		}
-		return got, nil
+		return n, nil
 	}
+}
+
+// endpoints remembers the last senders, so that a stream of datagrams does not make one for each.
+type endpoints [256]*conn.StdNetEndpoint
+
+func (e *endpoints) of(from *net.UDPAddr) *conn.StdNetEndpoint {
+	ap := from.AddrPort()
+	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	slot := &e[ap.Port()%uint16(len(e))]
+	if *slot == nil || (*slot).AddrPort != ap {
+		*slot = &conn.StdNetEndpoint{AddrPort: ap} // those in use keep the old one
+	}
+	return *slot
 }
 
 // Close implements conn.Bind.
@@ -113,15 +132,10 @@ func (b *bind) Close() error {
 	if b.pc == nil {
 		return nil
 	}
+	joined(b.pc, false)
 	err := b.pc.Close()
 	b.pc = nil
 	return err
-}
-
-// sending is what one Send needs.
-type sending struct {
-	msgs [batchSize]ipv6.Message
-	bufs [batchSize][1][]byte
 }
 
 var sendings = sync.Pool{New: func() any { return new(sending) }} //nolint:gochecknoglobals // a pool of scratch space
@@ -144,20 +158,25 @@ func (b *bind) Send(bufs [][]byte, ep conn.Endpoint) error {
 		s = new(sending)
 	}
 	defer sendings.Put(s)
+	offload := !b.single.Load()
 	for len(bufs) > 0 {
-		n := min(len(bufs), batchSize)
-		for i := range n {
-			s.bufs[i][0] = bufs[i]
-			s.msgs[i] = ipv6.Message{Buffers: s.bufs[i][:], Addr: addr}
-		}
-		for done := 0; done < n; {
-			k, err := raw.WriteBatch(s.msgs[done:n], 0)
-			if err != nil {
-				return err
+		m, rest := s.fill(bufs, addr, offload)
+		done, err := s.write(raw, m)
+		if err != nil && offload && done < m && len(s.msgs[done].OOB) > 0 {
+			// The card cannot sum up (EIO), or the path is narrower than the datagrams, which then travel in fragments.
+			if errors.Is(err, unix.EIO) {
+				b.single.Store(true)
 			}
-			done += k
+			offload = false
+			for _, sent := range s.msgs[:done] {
+				bufs = bufs[len(sent.Buffers):]
+			}
+			continue
 		}
-		bufs = bufs[n:]
+		if err != nil {
+			return err
+		}
+		bufs = rest
 	}
 	return nil
 }

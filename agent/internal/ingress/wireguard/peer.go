@@ -43,6 +43,23 @@ type peer struct {
 type place struct {
 	session ingress.Session
 	lease   ingress.Lease
+	many    many // the lease, if it can
+}
+
+// many is what a lease may be besides: it takes packets that came together, each behind offset bytes of something else, and
+// so sees that they are one stream's. They are copied before it returns.
+type many interface {
+	InjectAll(packets [][]byte, offset int)
+}
+
+func (pl *place) take(packets [][]byte, offset int) {
+	if pl.many != nil {
+		pl.many.InjectAll(packets, offset)
+		return
+	}
+	for _, b := range packets {
+		_ = pl.lease.Inject(b[offset:]) // a packet that does not get in is lost, as packets are
+	}
 }
 
 func newPeer(in *Ingress, row *nodeapi.Subscriber, x *nodeapi.Peer, addrs []netip.Addr) *peer {
@@ -63,11 +80,11 @@ func (p *peer) session() ingress.Session {
 	return nil
 }
 
-// packet takes one of the client's packets; it is not kept.
-func (p *peer) packet(b []byte) {
+// take takes packets of the client's, each behind offset bytes of something else; they are not kept.
+func (p *peer) take(packets [][]byte, offset int) {
 	p.used.Store(time.Now().Unix())
 	if pl := p.place.Load(); pl != nil {
-		_ = pl.lease.Inject(b) // a packet that does not get in is lost, as packets are
+		pl.take(packets, offset)
 		return
 	}
 	p.mu.Lock()
@@ -75,8 +92,8 @@ func (p *peer) packet(b []byte) {
 	if p.left || (!p.signing && time.Now().Before(p.retry)) {
 		return
 	}
-	if len(p.pending) < pendingMost {
-		p.pending = append(p.pending, slices.Clone(b))
+	for _, b := range packets[:min(len(packets), pendingMost-len(p.pending))] {
+		p.pending = append(p.pending, slices.Clone(b[offset:]))
 	}
 	if !p.signing {
 		p.signing = true
@@ -101,9 +118,7 @@ func (p *peer) signIn() {
 	p.place.Store(pl)
 	p.mu.Unlock()
 	p.in.wg.Go(func() { p.watch(pl) })
-	for _, b := range waited {
-		_ = pl.lease.Inject(b)
-	}
+	pl.take(waited, 0)
 }
 
 func (p *peer) open() (*place, error) {
@@ -127,7 +142,8 @@ func (p *peer) open() (*place, error) {
 		s.End()
 		return nil, err
 	}
-	return &place{session: s, lease: l}, nil
+	together, _ := l.(many)
+	return &place{session: s, lease: l, many: together}, nil
 }
 
 // watch gives the place back when the engine ends the session.
@@ -214,6 +230,7 @@ func (in *Ingress) sweep() {
 			return
 		case now := <-tick.C:
 			in.retire(now.Add(-retireAfter))
+			in.bind.join()
 		}
 	}
 }

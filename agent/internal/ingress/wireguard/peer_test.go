@@ -114,7 +114,7 @@ func TestRefusedPacketsAreBounded(t *testing.T) {
 	addrs, _ := in.opts.Inner(2)
 	p := newPeer(in, rowWith("a", true, x), &x, addrs)
 	for range 1000 {
-		p.packet(make([]byte, 40))
+		p.take([][]byte{make([]byte, 40)}, 0)
 	}
 	in.wg.Wait()
 	if len(p.pending) != 0 && !errors.Is(in.ctx.Err(), context.Canceled) && p.retry.IsZero() {

@@ -143,6 +143,7 @@ func (c *client) Associate(context.Context) (ingresstest.Packets, error) {
 
 // Close implements ingresstest.Client.
 func (c *client) Close() error {
+	_ = c.dev.Down() // the bundled stack must not answer a late packet after its Close: it panics
 	c.dev.Close()
 	return nil
 }
