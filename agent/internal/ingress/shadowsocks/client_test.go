@@ -178,6 +178,7 @@ type testConn struct {
 	in       *bufio.Reader
 	rest     []byte
 	plain    []byte // for all chunks
+	out      []byte
 }
 
 func (k *testConn) CloseWrite() error { return k.Conn.(*net.TCPConn).CloseWrite() }
@@ -191,11 +192,18 @@ func (k *testConn) most() int {
 
 func (k *testConn) Write(b []byte) (int, error) {
 	for done := 0; done < len(b); {
-		n := min(len(b)-done, k.most())
-		if _, err := k.Conn.Write(k.up.chunk(b[done : done+n])); err != nil {
-			return done, err
+		begin := done
+		out := k.out[:0]
+		for len(out) < 64<<10 && done < len(b) {
+			n := min(len(b)-done, k.most())
+			out = k.up.Seal(out, k.up.nonce(), binary.BigEndian.AppendUint16(nil, uint16(n)), nil)
+			out = k.up.Seal(out, k.up.nonce(), b[done:done+n], nil)
+			done += n
 		}
-		done += n
+		k.out = out
+		if _, err := k.Conn.Write(out); err != nil {
+			return begin, err
+		}
 	}
 	return len(b), nil
 }

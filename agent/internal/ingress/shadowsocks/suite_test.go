@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,13 @@ import (
 	options "culvert/shared/protocol/shadowsocks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(serveVariable); spec != "" {
+		serveAlone(spec)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // optionsOf are those of a test server. A refused client learns of it when its time for a handshake is over, so that time
 // is short here.
