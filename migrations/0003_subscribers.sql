@@ -242,10 +242,15 @@ CREATE TABLE session_record (
     cause         text NOT NULL DEFAULT '',
     up            bigint NOT NULL DEFAULT 0,
     down          bigint NOT NULL DEFAULT 0,
+    device_id     text NOT NULL DEFAULT '', -- where the protocol knows it
+    rate_up       bigint NOT NULL DEFAULT 0, -- bits per second, as last told; 0 once closed
+    rate_down     bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX ON session_record (tenant_id, subscriber_id, opened_at DESC);
+CREATE INDEX session_record_live ON session_record (tenant_id, opened_at DESC, id DESC) WHERE closed_at IS NULL;
+CREATE INDEX session_record_device ON session_record (device_id) WHERE closed_at IS NULL AND device_id <> '';
 CREATE INDEX session_record_open ON session_record (node_id, epoch) WHERE closed_at IS NULL;
 CREATE INDEX session_record_closed ON session_record (closed_at) WHERE closed_at IS NOT NULL;
 CALL guard_tenant_table('session_record', 'SELECT');

@@ -27,6 +27,22 @@ CREATE INDEX ON device (ingress_id) WHERE ingress_id IS NOT NULL;
 CALL guard_tenant_table('device', 'SELECT, INSERT, UPDATE, DELETE');
 CREATE POLICY owner_reads ON device FOR SELECT TO CURRENT_USER USING (true);
 
+-- What nodes said of a device: where it is, and what it moved in all its sessions.
+CREATE TABLE device_state (
+    tenant_id    text NOT NULL,
+    device_id    text NOT NULL,
+    node_id      text NOT NULL,
+    ingress_id   text NOT NULL,
+    endpoint     text NOT NULL DEFAULT '', -- address:port it sent from last
+    handshake_at timestamptz,
+    seen_at      timestamptz NOT NULL,
+    up           bigint NOT NULL DEFAULT 0,
+    down         bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, device_id),
+    FOREIGN KEY (tenant_id, device_id) REFERENCES device (tenant_id, id) ON DELETE CASCADE
+);
+CALL guard_tenant_table('device_state', 'SELECT');
+
 -- Numbers come lowest first from those that deleted devices gave back, then from the sequence. Neither is a tenant's: the
 -- serving role reaches them through device_number_take and by deleting devices.
 CREATE SEQUENCE device_number_next MINVALUE 2 START 2;

@@ -303,6 +303,20 @@ CREATE SEQUENCE public.device_number_next
     NO MAXVALUE
     CACHE 1;
 
+CREATE TABLE public.device_state (
+    tenant_id text NOT NULL,
+    device_id text NOT NULL,
+    node_id text NOT NULL,
+    ingress_id text NOT NULL,
+    endpoint text DEFAULT ''::text NOT NULL,
+    handshake_at timestamp with time zone,
+    seen_at timestamp with time zone NOT NULL,
+    up bigint DEFAULT 0 NOT NULL,
+    down bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY public.device_state FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.device_use (
     tenant_id text NOT NULL,
     subscriber_id text NOT NULL,
@@ -667,7 +681,10 @@ CREATE TABLE public.session_record (
     closed_at timestamp with time zone,
     cause text DEFAULT ''::text NOT NULL,
     up bigint DEFAULT 0 NOT NULL,
-    down bigint DEFAULT 0 NOT NULL
+    down bigint DEFAULT 0 NOT NULL,
+    device_id text DEFAULT ''::text NOT NULL,
+    rate_up bigint DEFAULT 0 NOT NULL,
+    rate_down bigint DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY public.session_record FORCE ROW LEVEL SECURITY;
@@ -889,6 +906,9 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_public_key UNIQUE (public_key);
 
+ALTER TABLE ONLY public.device_state
+    ADD CONSTRAINT device_state_pkey PRIMARY KEY (tenant_id, device_id);
+
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_tenant_id_subscriber_id_name_key UNIQUE (tenant_id, subscriber_id, name);
 
@@ -1097,6 +1117,10 @@ CREATE INDEX report_received_at_idx ON public.report USING btree (received_at);
 
 CREATE INDEX session_record_closed ON public.session_record USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
+CREATE INDEX session_record_device ON public.session_record USING btree (device_id) WHERE ((closed_at IS NULL) AND (device_id <> ''::text));
+
+CREATE INDEX session_record_live ON public.session_record USING btree (tenant_id, opened_at DESC, id DESC) WHERE (closed_at IS NULL);
+
 CREATE INDEX session_record_open ON public.session_record USING btree (node_id, epoch) WHERE (closed_at IS NULL);
 
 CREATE INDEX session_record_tenant_id_subscriber_id_opened_at_idx ON public.session_record USING btree (tenant_id, subscriber_id, opened_at DESC);
@@ -1172,6 +1196,9 @@ ALTER TABLE ONLY public.desired_subscriber
 
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_ingress_id_fkey FOREIGN KEY (ingress_id) REFERENCES public.ingress(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.device_state
+    ADD CONSTRAINT device_state_tenant_id_device_id_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES public.device(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
@@ -1269,6 +1296,8 @@ ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.device ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.device_state ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.device_use ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.download_link ENABLE ROW LEVEL SECURITY;
@@ -1338,6 +1367,8 @@ CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WI
 CREATE POLICY system_all ON public.credential TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.device TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.device_state TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.device_use TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1430,6 +1461,12 @@ CREATE POLICY tenant_subtree ON public.credential TO culvert_app USING ((tenant_
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.device TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.device_state TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1636,6 +1673,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_number_free TO culvert_system;
 
 GRANT SELECT ON SEQUENCE public.device_number_next TO culvert_system;
+
+GRANT SELECT ON TABLE public.device_state TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_state TO culvert_system;
 
 GRANT SELECT ON TABLE public.device_use TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.device_use TO culvert_system;

@@ -108,6 +108,7 @@ func TestWireGuardConfiguration(t *testing.T) {
 		t.Fatalf("through the tunnel: %s, %v\n%s", out, err, up())
 	}
 	in.settled("20 MiB through WireGuard", ann.id, wgID, x)
+	in.whereabouts(hash, ann, ns)
 	in.applies(s.node, func() { in.ok(hash, "v-suspend-user", "ann") })
 	if out, err := fetch(1000, "3"); err == nil {
 		t.Errorf("a suspended customer's tunnel carries %s bytes", out)
@@ -117,6 +118,26 @@ func TestWireGuardConfiguration(t *testing.T) {
 		_, err := fetch(1000, "5")
 		return err
 	})
+}
+
+// whereabouts waits until the panel says where the device is, when it shook hands and what it moved.
+func (in *installation) whereabouts(hash string, c customer, ns *namespace) {
+	in.t.Helper()
+	there := strings.TrimSuffix(ns.here, "1") + "2:"
+	eventually(in.t, 40*time.Second, "whereabouts", func() error { // a node tells every 10 s
+		d := in.must("GET", "/subscribers/"+c.id+"/devices", nil)["items"].([]any)[0].(map[string]any)
+		s, ok := d["state"].(map[string]any)
+		if !ok || s["online"] != true || !strings.HasPrefix(fmt.Sprint(s["endpoint"]), there) || s["handshake_at"] == nil || s["down"].(float64) < 20<<20 {
+			return fmt.Errorf("%v", d["state"])
+		}
+		return nil
+	})
+	if list := in.ok(hash, "v-list-wireguard-peer", "ann", "phone", "plain"); strings.Contains(list, "\t\t0\t0\t") {
+		in.t.Errorf("no handshake and no bytes: %s", list)
+	}
+	if list := in.ok(hash, "v-list-user-sessions", "ann", "json"); !strings.Contains(list, `"DEVICE": "phone"`) {
+		in.t.Errorf("sessions: %s", list)
+	}
 }
 
 // bringUp runs wg-quick on the file and returns what tells the tunnel's state.

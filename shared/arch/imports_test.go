@@ -14,7 +14,7 @@ func panelRanks() map[string]int {
 	for rank, names := range []string{
 		"errs", // the leaf: everybody's kinds of failure
 		"pg actor config",
-		"outbox audit vault",
+		"outbox audit vault live",
 		"jobs", // above what it carries: it finishes outbox rows, records who sent a job and seals the keys that sign it
 		"tenant",
 		"identity",

@@ -68,7 +68,7 @@ func samples() map[string]any {
 		"update_peers": &nodeapi.Update{Node: node, Base: 12, Revision: 13, Hash: "cd", Capability: 2, Settings: &newer, Subscribers: []nodeapi.Subscriber{withPeer}},
 		"report_device": &nodeapi.Report{
 			Epoch: 7, Seq: 2, From: 1795305600000, To: 1795305605000, Usage: []nodeapi.Usage{},
-			Sessions: []nodeapi.SessionRecord{{ID: session, Subscriber: sub, Ingress: ing, Kind: "wireguard", Source: "203.0.113.7", Device: peer.Device, Opened: 1795305600000}},
+			Sessions: []nodeapi.SessionRecord{{ID: session, Subscriber: sub, Ingress: ing, Kind: "wireguard", Source: "203.0.113.7", Device: peer.Device, Opened: 1795305600000, Endpoint: "203.0.113.7:51820", Handshake: 1795305600000, RateUp: 8000, RateDown: 16000}},
 		},
 		"admit_request": &nodeapi.AdmitRequest{
 			Ask: []nodeapi.DeviceUse{{Subscriber: sub, Device: "socks5 203.0.113.7"}}, Held: []nodeapi.DeviceUse{{Subscriber: sub, Device: peer.Device}},

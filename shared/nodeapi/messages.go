@@ -92,19 +92,24 @@ type Usage struct {
 	Down       unit.Bytes `json:"down"`   // internet to subscriber
 }
 
-// SessionRecord is one session of a subscriber on this node: sent when it opens, and again when it closes.
+// SessionRecord is one session of a subscriber on this node: sent when it opens, while it moves something, and when it closes.
 type SessionRecord struct {
 	ID         string     `json:"id"`
 	Subscriber string     `json:"subscriber"`
 	Ingress    string     `json:"ingress"`
 	Kind       string     `json:"kind"`
-	Source     string     `json:"source"`           // address, without the port
-	Device     string     `json:"device,omitempty"` // id, where the protocol knows the device (WireGuard)
-	Opened     int64      `json:"opened"`           // Unix milliseconds
+	Source     string     `json:"source"`              // address, without the port
+	Device     string     `json:"device,omitempty"`    // id, where the protocol knows the device (WireGuard)
+	Endpoint   string     `json:"endpoint,omitempty"`  // where such a device sends from now, address:port; it roams
+	Handshake  int64      `json:"handshake,omitempty"` // of such a device, the last one, Unix milliseconds
+	Opened     int64      `json:"opened"`              // Unix milliseconds
 	Closed     int64      `json:"closed,omitempty"`
 	Cause      string     `json:"cause,omitempty"` // why it closed: ended, kicked, suspended, expired, limited, revoked, drained, replaced
 	Up         unit.Bytes `json:"up"`
 	Down       unit.Bytes `json:"down"`
+	// What it moved a second since its record before, in bits; absent in the first and the last one.
+	RateUp   unit.BitRate `json:"rate_up,omitempty"`
+	RateDown unit.BitRate `json:"rate_down,omitempty"`
 }
 
 // SliceUse states, for one metered subscriber, how much of the bytes ever granted to this node in Period is spent for

@@ -15,7 +15,8 @@ import (
 //
 //	1  2026-11-22  first: desired state with subscriber deltas, reports, allowances, signed jobs
 //	2  2026-11-22  peers of subscribers (WireGuard); secrets in clear where a protocol needs them (Shadowsocks); device of a session;
-//	               devices of subscribers with a limit are admitted over all nodes
+//	               devices of subscribers with a limit are admitted over all nodes; rates of running sessions, endpoint and
+//	               handshake of their devices
 const Capability = 2
 
 // ALPN protocol names of the gateway's single port.

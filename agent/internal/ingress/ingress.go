@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"culvert/agent/internal/flow"
 	"culvert/shared/nodeapi"
@@ -73,6 +74,12 @@ type Session interface {
 	Done() <-chan struct{}
 	// End closes the session from the protocol's side and cuts what it left open. It may be called twice.
 	End()
+}
+
+// Roaming is implemented by sessions of clients that are known by their key and may send from anywhere (WireGuard). The
+// protocol says where the client is and when it last proved itself; only the newest counts.
+type Roaming interface {
+	Seen(endpoint netip.AddrPort, handshake time.Time)
 }
 
 // Conn is a routed TCP flow. Read is internet to subscriber, Write is subscriber to internet; each counts the bytes it

@@ -51,7 +51,9 @@ type Session struct {
 	own        counts       // without a visit
 	count      *counts      // the visit's or own
 	mine       atomic.Int64 // bytes of this session alone, both ways
-	deviceName string       // where devices are limited; under Table.mu
+	path       atomic.Pointer[path]
+	roamed     atomic.Bool // path is not told yet
+	deviceName string      // where devices are limited; under Table.mu
 
 	mu     sync.Mutex
 	flows  map[Flow]struct{}
@@ -102,6 +104,22 @@ func (s *Session) Add(up, down int64) {
 	if down != 0 {
 		s.count.down.Add(down)
 	}
+}
+
+// path is how a device reaches the node now.
+type path struct {
+	endpoint  netip.AddrPort
+	handshake time.Time
+}
+
+// Seen implements ingress.Roaming.
+func (s *Session) Seen(endpoint netip.AddrPort, handshake time.Time) {
+	p := &path{netip.AddrPortFrom(endpoint.Addr().Unmap(), endpoint.Port()), handshake}
+	if old := s.path.Load(); old != nil && *old == *p {
+		return
+	}
+	s.path.Store(p)
+	s.roamed.Store(true)
 }
 
 // Attach puts f under the session: it is cut with it. It fails when the session has ended.
@@ -170,11 +188,18 @@ func (s *Session) finish() {
 
 // entry is the session as it is told.
 func (s *Session) entry() nodeapi.SessionRecord {
-	return nodeapi.SessionRecord{
+	r := nodeapi.SessionRecord{
 		ID: s.principal.Session, Subscriber: s.principal.ID, Ingress: s.ingress, Kind: s.kind,
 		Source: s.source.String(), Device: s.device, Opened: s.opened.UnixMilli(),
 		Up: unit.Bytes(s.count.up.Load()), Down: unit.Bytes(s.count.down.Load()),
 	}
+	if p := s.path.Load(); p != nil {
+		r.Source, r.Endpoint = p.endpoint.Addr().String(), p.endpoint.String()
+		if !p.handshake.IsZero() {
+			r.Handshake = p.handshake.UnixMilli()
+		}
+	}
+	return r
 }
 
 // Holder is what a session holds until it ends.

@@ -20,16 +20,40 @@ const VisitGrace = time.Minute
 // Timing of the table's slow work.
 const (
 	visitTick   = 5 * time.Second
-	progressGap = 30 * time.Second // between two reports of what a running session has moved
+	progressGap = 10 * time.Second // between two reports of what a running session has moved
 )
 
 // counts is what a session moved, told and not yet told.
 type counts struct {
 	up, down atomic.Int64
-	told     atomic.Int64 // up + down at the last record
+	last     told // under Table.mu
 }
 
-func (c *counts) sum() int64 { return c.up.Load() + c.down.Load() }
+// told is what a session had moved at its last record.
+type told struct {
+	up, down int64
+	at       time.Time // zero: nothing was told but its opening
+	moving   bool      // the record had a rate
+}
+
+// news puts what was moved since the last record into r as rates. It reports false when there is nothing to tell.
+func (c *counts) news(r *nodeapi.SessionRecord, now time.Time) bool {
+	t := told{up: int64(r.Up), down: int64(r.Down), at: now}
+	up, down := t.up-c.last.up, t.down-c.last.down
+	t.moving = up != 0 || down != 0
+	if !t.moving && !c.last.moving {
+		return false
+	}
+	since := c.last.at
+	if since.IsZero() {
+		since = time.UnixMilli(r.Opened)
+	}
+	if s := now.Sub(since).Seconds(); s > 0 {
+		r.RateUp, r.RateDown = unit.BitRate(float64(up)*8/s), unit.BitRate(float64(down)*8/s)
+	}
+	c.last = t
+	return true
+}
 
 type visitKey struct {
 	subscriber, ingress string
@@ -115,21 +139,23 @@ func (t *Table) leaveIdle(before time.Time) {
 	}
 }
 
-// progress tells what running sessions have moved since they were told last.
+// progress tells what running sessions have moved since they were told last, once more when one has come to rest, and where
+// devices are that roamed.
 func (t *Table) progress() {
 	t.mu.Lock()
 	var out []nodeapi.SessionRecord
-	tell := func(c *counts, record func() nodeapi.SessionRecord) {
-		if sum := c.sum(); c.told.Swap(sum) != sum {
-			out = append(out, record())
+	now := time.Now()
+	tell := func(c *counts, r nodeapi.SessionRecord, moved bool) {
+		if c.news(&r, now) || moved {
+			out = append(out, r)
 		}
 	}
 	for _, v := range t.visits {
-		tell(&v.counts, v.record)
+		tell(&v.counts, v.record(), false)
 	}
 	for _, s := range t.sessions {
 		if s.visit == nil {
-			tell(s.count, s.entry)
+			tell(s.count, s.entry(), s.roamed.Swap(false))
 		}
 	}
 	t.mu.Unlock()

@@ -119,16 +119,23 @@ func TestRunningSessionsAreToldAsTheyGo(t *testing.T) {
 		s, f := open(t, tab, "a", "i", home, 0)
 		open(t, tab, "b", "i", home, 0)
 		rec.take()
-		s.Add(7, 9)
+		s.Add(10, 50)
 		time.Sleep(progressGap + time.Second)
 		synctest.Wait()
-		if r := rec.take(); len(r) != 1 || r[0].Subscriber != "a" || r[0].Up != 7 || r[0].Down != 9 || r[0].Closed != 0 {
-			t.Errorf("after half a minute: %+v", r)
+		if r := rec.take(); len(r) != 1 || r[0].Subscriber != "a" || r[0].Up != 10 || r[0].Down != 50 || r[0].RateUp != 8 || r[0].RateDown != 40 || r[0].Closed != 0 {
+			t.Errorf("after ten seconds: %+v", r)
 		}
 		time.Sleep(2 * progressGap)
 		synctest.Wait()
-		if r := rec.take(); len(r) != 0 {
-			t.Errorf("nothing moved: %+v", r)
+		if r := rec.take(); len(r) != 1 || r[0].Down != 50 || r[0].RateUp != 0 || r[0].RateDown != 0 {
+			t.Errorf("come to rest, told once: %+v", r)
+		}
+		at := time.Now()
+		s.Seen(netip.MustParseAddrPort("[::ffff:192.0.2.7]:4500"), at)
+		time.Sleep(2 * progressGap)
+		synctest.Wait()
+		if r := rec.take(); len(r) != 1 || r[0].Endpoint != "192.0.2.7:4500" || r[0].Source != "192.0.2.7" || r[0].Handshake != at.UnixMilli() {
+			t.Errorf("roamed, told once: %+v", r)
 		}
 		s.Detach(f)
 	})

@@ -9,6 +9,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/netip"
 
@@ -17,12 +18,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/jobs"
+	"culvert/panel/internal/live"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/profile"
@@ -50,6 +53,7 @@ type Services struct {
 	Certs    *cert.Service
 	Usage    *usage.Service
 	Jobs     *jobs.Nodes
+	Live     *live.Hub
 }
 
 // Config of the surface.
@@ -89,7 +93,7 @@ func Mount(app *fiber.App, c Config) *API {
 		Config: c, byCaller: identity.NewLimiter(c.CallerRate, identity.Rate{PerSecond: 100, Burst: 500}),
 		byAddress: identity.NewLimiter(c.AddressRate, identity.Rate{PerSecond: 200, Burst: 1000}),
 	}
-	group := app.Group(Prefix, a.authenticate, a.body, a.plainNames, repeats{a}.idempotent)
+	group := app.Group(Prefix, a.authenticate, a.body, repeats{a}.idempotent)
 	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
 	a.huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){
@@ -99,6 +103,15 @@ func Mount(app *fiber.App, c Config) *API {
 		add(a)
 	}
 	problemSchema(a.huma.OpenAPI())
+	if a.Live != nil {
+		watch := stream.Config{Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {
+			p := problemOf(ctx, a.Log, err)
+			body, _ := json.Marshal(&p) // of texts and numbers alone
+			return body
+		}}
+		group.Get(stream.Path, watch.Serve)
+		stream.Describe(a.huma.OpenAPI(), a.Live)
+	}
 	a.serveDocument(group)
 	group.Use(a.nothingHere)
 	return a

@@ -18,12 +18,14 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api"
+	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/jobs"
+	"culvert/panel/internal/live"
 	"culvert/panel/internal/local/localtest"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/profile"
@@ -40,6 +42,8 @@ type world struct {
 	*subscribertest.World
 	app *fiber.App
 	api *api.API
+
+	live *live.Hub
 }
 
 func newWorld(t *testing.T) *world {
@@ -62,13 +66,16 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 	devices := &device.Service{DB: w.DB, Vault: w.Vault}
 	w.app = fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: api.PreRead, StreamRequestBody: true, DisablePreParseMultipartForm: true})
 	w.app.Use(api.Intake)
+	services := api.Services{
+		DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
+		Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
+		Jobs: nodes, Devices: devices,
+		Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
+	}
+	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl)...)
+	services.Live = w.live
 	w.api = api.Mount(w.app, api.Config{
-		Services: api.Services{
-			DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
-			Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
-			Jobs: nodes, Devices: devices,
-			Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
-		},
+		Services: services,
 		ClientAddr: func(c *fiber.Ctx) netip.Addr {
 			a, err := netip.ParseAddr(c.Get(addressHeader))
 			if err != nil {

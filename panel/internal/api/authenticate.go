@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
 	"culvert/shared/id"
@@ -89,25 +91,40 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// presented is what a request shows for a caller, copied.
+type presented struct {
+	authorization, cookie string
+	from                  netip.Addr
+}
+
+func (a *API) presentedBy(c *fiber.Ctx) presented {
+	return presented{utils.CopyString(c.Get(fiber.HeaderAuthorization)), utils.CopyString(c.Cookies(CookieName)), a.ClientAddr(c)}
+}
+
 func (a *API) resolve(ctx context.Context, c *fiber.Ctx) caller {
-	scheme, value, _ := strings.Cut(utils.CopyString(c.Get(fiber.HeaderAuthorization)), " ")
+	p := a.presentedBy(c)
+	if p.authorization == "" && p.cookie != "" && !sameOrigin(c) {
+		return caller{err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
+	}
+	return p.prove(ctx, a.Identity)
+}
+
+// prove finds whom p names; nobody, when it names none.
+func (p presented) prove(ctx context.Context, people *identity.Service) caller {
+	scheme, value, _ := strings.Cut(p.authorization, " ")
 	switch strings.ToLower(scheme) {
 	case "bearer":
-		return a.bySession(ctx, strings.TrimSpace(value))
+		return bySession(ctx, people, strings.TrimSpace(value))
 	case "basic":
-		return a.byKey(ctx, c, strings.TrimSpace(value))
+		return byKey(ctx, people, p.from, strings.TrimSpace(value))
 	case "":
 	default:
 		return caller{err: errs.New(errs.Unauthorized, "authorization must be Bearer (session) or Basic (access key)")}
 	}
-	token := utils.CopyString(c.Cookies(CookieName))
-	if token == "" {
+	if p.cookie == "" {
 		return caller{}
 	}
-	if !sameOrigin(c) {
-		return caller{err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
-	}
-	return a.bySession(ctx, token)
+	return bySession(ctx, people, p.cookie)
 }
 
 // sameOrigin refuses cross-site writes that ride on a cookie. Browsers send Sec-Fetch-Site; older ones send Origin.
@@ -123,21 +140,21 @@ func sameOrigin(c *fiber.Ctx) bool {
 	return err == nil && o.Host != "" && o.Host == string(c.Request().Host())
 }
 
-func (a *API) bySession(ctx context.Context, token string) caller {
-	s, err := a.Identity.Resolve(ctx, token)
+func bySession(ctx context.Context, people *identity.Service, token string) caller {
+	s, err := people.Resolve(ctx, token)
 	if err != nil {
 		return caller{err: err}
 	}
 	return caller{actor: s.Actor, session: s.ID, mustChange: s.MustChange}
 }
 
-func (a *API) byKey(ctx context.Context, c *fiber.Ctx, value string) caller {
+func byKey(ctx context.Context, people *identity.Service, from netip.Addr, value string) caller {
 	raw, err := base64.StdEncoding.DecodeString(value)
 	kid, sec, ok := strings.Cut(string(raw), ":")
 	if err != nil || !ok {
 		return caller{err: errs.New(errs.Unauthorized, "basic authorization must hold id:secret of an access key")}
 	}
-	k, err := a.Identity.AuthenticateKey(ctx, kid, secret.New(sec), a.ClientAddr(c))
+	k, err := people.AuthenticateKey(ctx, kid, secret.New(sec), from)
 	if err != nil {
 		return caller{err: err}
 	}
@@ -166,6 +183,29 @@ func (a *API) who(ctx context.Context, e endpoint) (actor.Actor, error) {
 		}
 	}
 	return c.actor, nil
+}
+
+// watcher is who opens a stream, and what tells later whether they still may.
+func (a *API) watcher(c *fiber.Ctx) (stream.Caller, error) {
+	ctx := c.UserContext()
+	who, err := a.who(ctx, endpoint{})
+	if err != nil {
+		return stream.Caller{}, err
+	}
+	by, shown, tenant := callerOf(ctx), a.presentedBy(c), utils.CopyString(c.Get(HeaderTenant))
+	return stream.Caller{Actor: who, Credential: by.credential(), Still: func(ctx context.Context) (actor.Actor, error) {
+		now := shown.prove(ctx, a.Identity)
+		if now.err == nil && now.actor.Tenant == "" {
+			now.err = errs.New(errs.Unauthorized, "sign in first")
+		}
+		if now.err == nil && tenant != "" {
+			now.actor, now.err = a.Tenants.As(ctx, now.actor, tenant)
+		}
+		if now.err == nil && a.Elevate != nil {
+			now.actor = a.Elevate(now.actor)
+		}
+		return now.actor, now.err
+	}}, nil
 }
 
 // SessionOf tells the session of a request, for sign-out and password changes.

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"culvert/panel/internal/api/fault"
+	"culvert/panel/internal/errs"
 )
 
 // PreRead is how much of a body the server reads before a request is looked at. It is also all that somebody may send who
@@ -61,6 +64,9 @@ func (a *API) body(c *fiber.Ctx) error {
 		return a.refuse(c, who.err)
 	case len(body) > limit:
 		return reject(c, http.StatusRequestEntityTooLarge, "the body is too large")
+	}
+	if twice := fault.SameNameTwice(body); twice != "" {
+		return a.refuse(c, errs.Bad(twice, "is there twice"))
 	}
 	c.Locals(keyBody, body)
 	return c.Next()

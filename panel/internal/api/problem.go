@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
+	"culvert/panel/internal/api/fault"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
 )
@@ -128,7 +129,7 @@ func toProblem(ctx huma.Context, _ string, v any) (any, error) {
 		p.Detail = m.Detail
 	}
 	for _, e := range m.Errors {
-		p.Fields = append(p.Fields, fieldOf(e))
+		p.Fields = append(p.Fields, fault.FieldOf(e))
 	}
 	return p, nil
 }

@@ -34,7 +34,21 @@ type sessionsRequest struct {
 	Paged
 }
 
+type liveSessions struct {
+	Paged
+	Subscriber string `query:"subscriber" maxLength:"64" doc:"id"`
+	Node       string `query:"node" maxLength:"64" doc:"id"`
+}
+
 func recordEndpoints(a *API) {
+	add(a, endpoint{method: http.MethodGet, path: "/live-sessions", id: "list-live-sessions", summary: "Open sessions, newest first", tag: tagSubscribers, need: actor.May(actor.Sessions, actor.Read)},
+		func(ctx context.Context, who actor.Actor, in *liveSessions) (*bare[page[usage.SessionRow]], error) {
+			l, err := a.Usage.Live(ctx, who, usage.LiveFilter{Subscriber: in.Subscriber, Node: in.Node}, in.Cursor, in.Limit+1)
+			if err != nil {
+				return nil, err
+			}
+			return pageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
+		})
 	add(a, endpoint{method: http.MethodGet, path: "/audit", id: "list-audit", summary: "Who did what, newest first", tag: "audit", need: actor.May(actor.Audit, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *listAudit) (*bare[page[audit.Entry]], error) {
 			l, err := audit.List(ctx, a.DB, who, in.Object, in.Cursor, in.Limit+1)

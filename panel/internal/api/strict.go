@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
+	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/errs"
 )
 
@@ -37,7 +38,11 @@ func (a *API) knownQuery(ctx huma.Context, next func(huma.Context)) {
 // nothingHere answers paths that no endpoint has, and methods that a path has not.
 func (a *API) nothingHere(c *fiber.Ctx) error {
 	p := problem{Status: http.StatusNotFound, Detail: "no such endpoint", Type: "urn:culvert:error:" + errs.Missing.String()}
-	if allow := methods(a.ops, strings.TrimPrefix(c.Path(), Prefix)); len(allow) > 0 {
+	allow := methods(a.ops, strings.TrimPrefix(c.Path(), Prefix))
+	if strings.TrimPrefix(c.Path(), Prefix) == stream.Path {
+		allow = []string{http.MethodGet}
+	}
+	if len(allow) > 0 {
 		p.Status, p.Detail, p.Type = http.StatusMethodNotAllowed, "this endpoint takes "+strings.Join(allow, ", "), "urn:culvert:error:method"
 		c.Set(fiber.HeaderAllow, strings.Join(allow, ", "))
 	}

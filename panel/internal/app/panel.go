@@ -10,10 +10,12 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api"
+	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/hestia"
 	"culvert/panel/internal/jobs"
+	"culvert/panel/internal/live"
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/subapi"
 	"culvert/panel/internal/subscriber"
@@ -61,6 +63,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	if err != nil {
 		return nil, err
 	}
+	s.Live = live.New(ctx, stream.Topics(s.Usage, s.Fleet)...)
 	web, err := newApplication(s, c, version, log) //nolint:contextcheck // each request brings its own, in Fiber's Ctx
 	if err != nil {
 		return nil, err
@@ -75,6 +78,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	return append(members,
 		run.Member{Name: "certificate", Service: run.NewLoop(certificate.run)},
 		run.Member{Name: "web", Service: &listeners{app: web, config: c, tls: certificate.get}},
+		run.Member{Name: "streams", Service: s.Live}, // first to close: requests that do not end would hold up the listeners
 	), nil
 }
 

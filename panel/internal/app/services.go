@@ -95,6 +95,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 		return nil, err
 	}
 	s.Devices = &device.Service{DB: db, Vault: v}
+	s.Network.Leaving = s.Devices.Unbind
 	s.Profiles = &profile.Service{DB: db, Vault: v, Subs: s.Subs, Devices: s.Devices, Public: strings.TrimSuffix(c.PublicURL.String(), "/")}
 	if s.Identity, err = identity.New(ctx, identity.Config{DB: db, Vault: v}); err != nil {
 		return nil, err

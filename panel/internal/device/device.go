@@ -16,6 +16,7 @@ import (
 	"culvert/panel/internal/vault"
 	"culvert/shared/id"
 	"culvert/shared/protocol/wireguard"
+	"culvert/shared/unit"
 )
 
 // Most is how many devices a subscriber may have.
@@ -38,6 +39,19 @@ type Device struct {
 	CreatedAt    time.Time `gorm:"autoCreateTime:false" json:"created_at"`
 	UpdatedAt    time.Time `gorm:"autoUpdateTime:false" json:"updated_at"`
 	Held         `gorm:"-"`
+	State        *State `gorm:"-" json:"state" doc:"what nodes said of it; null: it has never connected"`
+}
+
+// State is where a device is and what it moved, as nodes last reported it.
+type State struct {
+	Online      bool       `json:"online"`
+	NodeID      string     `json:"node_id"`
+	IngressID   string     `json:"ingress_id"`
+	Endpoint    string     `json:"endpoint" doc:"address:port it sent from last"`
+	HandshakeAt *time.Time `json:"handshake_at" doc:"of its last handshake"`
+	SeenAt      time.Time  `json:"seen_at"`
+	Up          unit.Bytes `json:"up" doc:"in its whole life"`
+	Down        unit.Bytes `json:"down"`
 }
 
 // Held tells which secrets the panel holds.
@@ -231,8 +245,10 @@ func (s *Service) List(ctx context.Context, a actor.Actor, sid string) ([]Device
 		if err != nil {
 			return err
 		}
-		out, err = list(tx, sub.ID)
-		return err
+		if out, err = list(tx, sub.ID); err != nil {
+			return err
+		}
+		return states(ctx, tx, out)
 	})
 	return out, err
 }
@@ -244,8 +260,15 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, did string) (*Device, 
 	}
 	var d *Device
 	err := s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
-		d, err = load(tx, a, did, false)
-		return err
+		if d, err = load(tx, a, did, false); err != nil {
+			return err
+		}
+		one := []Device{*d}
+		if err := states(ctx, tx, one); err != nil {
+			return err
+		}
+		d = &one[0]
+		return nil
 	})
 	return d, err
 }
@@ -382,4 +405,20 @@ func told(ctx context.Context, tx *pg.Tx, a actor.Actor, d *Device, action strin
 	}
 	a.Tenant = d.TenantID
 	return audit.Record(ctx, tx, a, action, "device/"+d.ID, diff)
+}
+
+// Unbind frees the devices whose only ingress goes, which may use any from then on: other nodes must hear of them.
+func (s *Service) Unbind(ctx context.Context, tx *pg.Tx, a actor.Actor, ingress string) error {
+	var facts []outbox.Fact
+	err := tx.Query(ctx, `UPDATE device SET ingress_id = NULL, version = version + 1, updated_at = $2 WHERE ingress_id = $1
+		RETURNING tenant_id, subscriber_id`, []any{ingress, tx.Now}, func(r pg.Row) error {
+		var e subscriber.Changed
+		err := r.Scan(&e.Tenant, &e.Subscriber)
+		facts = append(facts, outbox.Fact{Tenant: e.Tenant, Trace: a.Trace, Event: e})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return outbox.EmitAll(ctx, tx, facts)
 }

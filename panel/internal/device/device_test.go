@@ -28,7 +28,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := subscribertest.New(t)
-	return &world{w, &device.Service{DB: w.DB, Vault: w.Vault}, &network.Service{DB: w.DB, Vault: w.Vault}}
+	devices := &device.Service{DB: w.DB, Vault: w.Vault}
+	return &world{w, devices, &network.Service{DB: w.DB, Vault: w.Vault, Leaving: devices.Unbind}}
 }
 
 func (w *world) sub(t *testing.T, a actor.Actor, name string) string {
@@ -152,6 +153,31 @@ func TestNumbersAreNeverSharedAndComeBack(t *testing.T) {
 	}
 	if n := w.count(t, "SELECT count(*) FROM device_number_free"); n != all/8+1 {
 		t.Errorf("%d numbers came back with the subscriber, want %d", n, all/8+1)
+	}
+}
+
+// A device whose only ingress goes may use any, and nodes hear of it.
+func TestTheOnlyIngressGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	a := w.Reseller(t, "acme")
+	sid := w.sub(t, a, "ann")
+	g := w.server(t, w.Node(t, "fra"), "wg", ":51820", "10.9.0.0/24")
+	d := w.add(t, a, device.New{Subscriber: sid, Name: "bound", Ingress: g})
+	events := func() int64 {
+		return int64(w.count(t, "SELECT count(*) FROM outbox WHERE kind = 'subscriber.changed'"))
+	}
+	before := events()
+	if err := w.network.Delete(ctx, w.Operator, g); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.devices.Get(ctx, a, d.ID)
+	if err != nil || got.IngressID != nil || got.Version != d.Version+1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n := events() - before; n != 1 {
+		t.Errorf("%d events, want one of the subscriber", n)
 	}
 }
 

@@ -109,3 +109,25 @@ func number(ctx context.Context, tx *pg.Tx, wanted int64, key []byte) (int64, er
 	}
 	return *n, nil
 }
+
+// states fills in what nodes said of the devices.
+func states(ctx context.Context, tx *pg.Tx, devices []Device) error {
+	if len(devices) == 0 {
+		return nil
+	}
+	ids, at := make([]string, len(devices)), make(map[string]*Device, len(devices))
+	for i := range devices {
+		ids[i], at[devices[i].ID] = devices[i].ID, &devices[i]
+	}
+	return tx.Query(ctx, `SELECT s.device_id, EXISTS (SELECT FROM session_record r WHERE r.device_id = s.device_id AND r.device_id <> '' AND r.closed_at IS NULL),
+		s.node_id, s.ingress_id, s.endpoint, s.handshake_at, s.seen_at, s.up, s.down FROM device_state s WHERE s.device_id = ANY($1)`,
+		[]any{ids}, func(r pg.Row) error {
+			var did string
+			var x State
+			if err := r.Scan(&did, &x.Online, &x.NodeID, &x.IngressID, &x.Endpoint, &x.HandshakeAt, &x.SeenAt, &x.Up, &x.Down); err != nil {
+				return err
+			}
+			at[did].State = &x
+			return nil
+		})
+}

@@ -56,6 +56,8 @@ var nameRule = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])
 type Service struct {
 	DB    *pg.DB
 	Vault *vault.Vault
+	// Leaving is told, in the deleting transaction, of an ingress that is about to go; nil for nobody to tell.
+	Leaving func(ctx context.Context, tx *pg.Tx, a actor.Actor, ingress string) error
 }
 
 // check normalizes the options and reports all faults.
@@ -272,6 +274,11 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, gid string) error {
 		g, err := s.lock(ctx, tx, gid)
 		if err != nil {
 			return err
+		}
+		if s.Leaving != nil {
+			if err := s.Leaving(ctx, tx, a, gid); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM ingress WHERE tenant_id = $1 AND id = $2", g.TenantID, gid); err != nil {
 			return err

@@ -72,6 +72,17 @@ type SessionRow struct {
 	Cause    string     `json:"cause"`
 	Up       unit.Bytes `json:"up"`
 	Down     unit.Bytes `json:"down"`
+
+	Subscriber string       `json:"subscriber_id"`
+	Device     string       `json:"device_id" doc:"where the protocol knows it"`
+	RateUp     unit.BitRate `json:"rate_up" doc:"bits per second, as last told; a node tells every 10 s"`
+	RateDown   unit.BitRate `json:"rate_down"`
+}
+
+const sessionColumns = "id, node_id, ingress_id, kind, source, opened_at, closed_at, cause, up, down, subscriber_id, device_id, rate_up, rate_down"
+
+func (x *SessionRow) scan(r pg.Row) error {
+	return r.Scan(&x.ID, &x.Node, &x.Ingress, &x.Kind, &x.Source, &x.OpenedAt, &x.ClosedAt, &x.Cause, &x.Up, &x.Down, &x.Subscriber, &x.Device, &x.RateUp, &x.RateDown)
 }
 
 // Cursor is where the page after this row begins.
@@ -106,16 +117,59 @@ func (s *Service) Sessions(ctx context.Context, a actor.Actor, sid, cursor strin
 	}
 	out := []SessionRow{}
 	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		return tx.Query(ctx, `SELECT id, node_id, ingress_id, kind, source, opened_at, closed_at, cause, up, down FROM session_record
+		return tx.Query(ctx, "SELECT "+sessionColumns+` FROM session_record
 			WHERE subscriber_id = $1 AND (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $4`,
 			[]any{sid, before, after, limit}, func(r pg.Row) error {
 				var x SessionRow
-				if err := r.Scan(&x.ID, &x.Node, &x.Ingress, &x.Kind, &x.Source, &x.OpenedAt, &x.ClosedAt, &x.Cause, &x.Up, &x.Down); err != nil {
-					return err
-				}
+				err := x.scan(r)
 				out = append(out, x)
-				return nil
+				return err
 			})
+	})
+	return out, err
+}
+
+// LiveFilter narrows a listing of live sessions. Zero fields do not narrow.
+type LiveFilter struct {
+	Subscriber string // id, of the whole subtree; without one, only the actor's own tenant is listed
+	Node       string // id
+}
+
+// Live lists open sessions, newest first; cursor is the SessionRow.Cursor of the last row of the page before.
+func (s *Service) Live(ctx context.Context, a actor.Actor, f LiveFilter, cursor string, limit int) ([]SessionRow, error) {
+	if err := a.Require(actor.May(actor.Sessions, actor.Read)); err != nil {
+		return nil, err
+	}
+	before, after, err := sessionCursor(cursor)
+	if err != nil {
+		return nil, err
+	}
+	query := "SELECT " + sessionColumns + " FROM session_record WHERE closed_at IS NULL AND (opened_at, id) < ($1, $2)"
+	args := []any{before, after, limit}
+	also := func(column, is string) {
+		args = append(args, is)
+		query += " AND " + column + " = $" + strconv.Itoa(len(args))
+	}
+	if f.Subscriber != "" {
+		also("subscriber_id", f.Subscriber)
+	} else {
+		also("tenant_id", a.Tenant)
+	}
+	if f.Node != "" {
+		also("node_id", f.Node)
+	}
+	if a.Owner != "" {
+		also("(SELECT s.name FROM subscriber s WHERE s.id = session_record.subscriber_id)", a.Owner)
+	}
+	out := []SessionRow{}
+	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		out = out[:0]
+		return tx.Query(ctx, query+" ORDER BY opened_at DESC, id DESC LIMIT $3", args, func(r pg.Row) error {
+			var x SessionRow
+			err := x.scan(r)
+			out = append(out, x)
+			return err
+		})
 	})
 	return out, err
 }

@@ -117,6 +117,9 @@ func (p *peer) signIn() {
 	}
 	p.place.Store(pl)
 	p.mu.Unlock()
+	if e := p.endpoint.Load(); e != nil {
+		p.seen(*e, time.Now()) // a client's first packet comes right behind its handshake
+	}
 	p.in.wg.Go(func() { p.watch(pl) })
 	pl.take(waited, 0)
 }
@@ -220,14 +223,17 @@ func (in *Ingress) cool(p *peer) error {
 	return nil
 }
 
-// sweep retires the peers that have been silent for long.
+// sweep retires the peers that have been silent for long, and passes on where the others are.
 func (in *Ingress) sweep() {
-	tick := time.NewTicker(sweepEvery)
+	tick, looks := time.NewTicker(sweepEvery), time.NewTicker(lookEvery)
 	defer tick.Stop()
+	defer looks.Stop()
 	for {
 		select {
 		case <-in.ctx.Done():
 			return
+		case <-looks.C:
+			in.look()
 		case now := <-tick.C:
 			in.retire(now.Add(-retireAfter))
 			in.bind.join()

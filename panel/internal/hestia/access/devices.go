@@ -69,9 +69,13 @@ func peerRow(p *profile.Peer) shape.Row {
 		addresses[i] = a.String()
 	}
 	at := p.CreatedAt.UTC()
+	handshake, rx, tx := "", "0", "0"
+	if st := p.State; st != nil {
+		handshake, rx, tx = instant(st.HandshakeAt, ""), count(st.Down), count(st.Up)
+	}
 	return shape.Row{Key: p.Name, Fields: []shape.Field{
 		shape.F("NODE", p.Node), shape.F("IP", strings.Join(addresses, ",")), shape.F("PUBLIC_KEY", base64.StdEncoding.EncodeToString(p.PublicKey)),
-		shape.F("ENDPOINT", p.Endpoint), shape.F("LAST_HANDSHAKE", ""), shape.F("RX", ""), shape.F("TX", ""), shape.F("SUSPENDED", yesNo(p.Disabled)),
+		shape.F("ENDPOINT", p.Endpoint), shape.F("LAST_HANDSHAKE", handshake), shape.F("RX", rx), shape.F("TX", tx), shape.F("SUSPENDED", yesNo(p.Disabled)),
 		shape.F("OWN_KEY", yesNo(p.OwnKey)), shape.F("SHOWN", yesNo(p.Shown)), shape.F("TIME", at.Format(time.TimeOnly)),
 		shape.F("DATE", at.Format(time.DateOnly)), shape.F("CREATED_AT", at.Format(time.RFC3339)),
 	}}

@@ -9,6 +9,7 @@ import (
 	"culvert/panel/internal/hestia/shape"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
+	"culvert/panel/internal/usage"
 )
 
 // tokenCommands manage the addresses of a user's subscription (hestia-api.md §9.8).
@@ -136,30 +137,37 @@ func (g sessionCommands) all(ctx context.Context, c *registry.Call) error {
 	if err != nil {
 		return err
 	}
-	l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, "", mostSessions)
+	l, err := g.Usage.Live(ctx, c.Actor, usage.LiveFilter{Subscriber: s.ID}, "", mostSessions)
 	if err != nil {
 		return err
 	}
+	devices, err := g.Devices.List(ctx, c.Actor, s.ID)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]string, len(devices))
+	for i := range devices {
+		names[devices[i].ID] = devices[i].Name
+	}
 	t := &shape.Table{KeyName: "SESSION", Short: []string{"SESSION", "PROTOCOL", "IP", "STARTED", "RX", "TX"}}
 	for i := range l {
-		if x := &l[i]; x.ClosedAt == nil {
-			t.Rows = append(t.Rows, shape.Row{Key: x.ID, Fields: []shape.Field{
-				shape.F("USER", s.Name), shape.F("NODE", x.Node), shape.F("PROTOCOL", x.Kind), shape.F("IP", x.Source), shape.F("DEVICE", ""),
-				shape.F("STARTED", instant(&x.OpenedAt, "")), shape.F("RX", count(x.Down)), shape.F("TX", count(x.Up)), shape.F("EXIT", ""),
-			}})
-		}
+		x := &l[i]
+		t.Rows = append(t.Rows, shape.Row{Key: x.ID, Fields: []shape.Field{
+			shape.F("USER", s.Name), shape.F("NODE", x.Node), shape.F("PROTOCOL", x.Kind), shape.F("IP", x.Source), shape.F("DEVICE", names[x.Device]),
+			shape.F("STARTED", instant(&x.OpenedAt, "")), shape.F("RX", count(x.Down)), shape.F("TX", count(x.Up)), shape.F("EXIT", ""),
+		}})
 	}
 	return c.Show(t)
 }
 
 func (g sessionCommands) end(ctx context.Context, c *registry.Call) error {
 	return g.kick(ctx, c, func(s *subscriber.Subscriber) error {
-		l, err := g.Usage.Sessions(ctx, c.Actor, s.ID, "", mostSessions)
+		l, err := g.Usage.Live(ctx, c.Actor, usage.LiveFilter{Subscriber: s.ID}, "", mostSessions)
 		if err != nil {
 			return err
 		}
 		for i := range l {
-			if l[i].ID == c.Str("SESSION") && l[i].ClosedAt == nil {
+			if l[i].ID == c.Str("SESSION") {
 				return nil
 			}
 		}

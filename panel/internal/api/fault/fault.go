@@ -1,4 +1,5 @@
-package api
+// Package fault words what is wrong with a request: which field broke which rule, in terms that do not need Go.
+package fault
 
 import (
 	"bytes"
@@ -9,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/errs"
 )
@@ -20,8 +20,8 @@ var (
 	typeSaid     = regexp.MustCompile(`cannot unmarshal (\w+)(?: \S+)? into Go (?:struct field (\S+)|value) of type (\S+)`) //nolint:gochecknoglobals // a compiled constant
 )
 
-// fieldOf names the field and the rule of one of the framework's faults; offending values are not echoed.
-func fieldOf(e *huma.ErrorDetail) errs.Field {
+// FieldOf names the field and the rule of one of the framework's faults; offending values are not echoed.
+func FieldOf(e *huma.ErrorDetail) errs.Field {
 	name, rule := e.Location, e.Message
 	for _, in := range []string{"body", "query", "path", "header"} {
 		if name == in {
@@ -70,9 +70,9 @@ func typeRule(got, want string) string {
 	return "must not be a " + got
 }
 
-// sameNameTwice returns the place of the first name that an object in a JSON text has twice. Which one would count is
+// SameNameTwice returns the place of the first name that an object in a JSON text has twice. Which one would count is
 // nothing to guess at. A text that is no JSON is not its business.
-func sameNameTwice(body []byte) string {
+func SameNameTwice(body []byte) string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	type level struct {
@@ -124,12 +124,4 @@ func sameNameTwice(body []byte) string {
 			at = append(at, level{index: -1})
 		}
 	}
-}
-
-// plainNames refuses a body with a name twice in one object.
-func (a *API) plainNames(c *fiber.Ctx) error {
-	if twice := sameNameTwice(bodyOf(c)); twice != "" {
-		return a.refuse(c, errs.Bad(twice, "is there twice"))
-	}
-	return c.Next()
 }
