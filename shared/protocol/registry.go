@@ -41,6 +41,9 @@ type Kind struct {
 	Hidden []string
 	// Complete makes the hidden options that are left out; nil where there is nothing to make.
 	Complete func(opts json.RawMessage) (json.RawMessage, error)
+	// Crowd tells how many subscribers an ingress with these options serves well, and what to do above; nil, or 0, for any
+	// number. opts is normalized.
+	Crowd func(opts json.RawMessage) (most int, advice string)
 	// Options is the zero value of what Normalize decodes: documentation is made from its type.
 	Options any
 }
@@ -56,7 +59,7 @@ func Kinds() []Kind {
 		},
 		{
 			Name: shadowsocks.Name, Network: Both, Brief: true, Family: shadowsocks.Name, Clear: true, NeedsCertificate: shadowsocks.NeedsCertificate,
-			Normalize: shadowsocks.Normalize, Hidden: []string{"key"}, Complete: shadowsocks.Complete, Options: shadowsocks.Options{},
+			Normalize: shadowsocks.Normalize, Hidden: []string{"key"}, Complete: shadowsocks.Complete, Crowd: shadowsocks.Crowd, Options: shadowsocks.Options{},
 		},
 		{Name: socks.Name, Network: TCP, Brief: true, NeedsCertificate: socks.NeedsCertificate, Normalize: socks.Normalize, Options: socks.Options{}},
 	}

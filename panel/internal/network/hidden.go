@@ -50,6 +50,7 @@ func withHidden(kind protocol.Kind, fresh, before Options) Options {
 
 // shown returns g without the options that nobody is shown.
 func (g Ingress) shown() Ingress {
+	g.Warnings = []string{}
 	kind, ok := protocol.Lookup(g.Kind)
 	var fields map[string]json.RawMessage
 	if !ok || len(kind.Hidden) == 0 || json.Unmarshal(g.Options, &fields) != nil {

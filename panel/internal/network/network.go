@@ -37,6 +37,7 @@ type Ingress struct {
 	Version       int64     `json:"version"`
 	CreatedAt     time.Time `gorm:"autoCreateTime:false" json:"created_at"`
 	UpdatedAt     time.Time `gorm:"autoUpdateTime:false" json:"updated_at"`
+	Warnings      []string  `gorm:"-" json:"warnings" doc:"what works, but not well"`
 }
 
 // TableName implements gorm's Tabler.
@@ -199,8 +200,11 @@ func (s *Service) Get(ctx context.Context, a actor.Actor, gid string) (*Ingress,
 	if err != nil {
 		return nil, err
 	}
-	out := g.shown()
-	return &out, nil
+	one := []Ingress{g.shown()}
+	if err := s.warn(ctx, one); err != nil {
+		return nil, err
+	}
+	return &one[0], nil
 }
 
 // List lists ingresses of a node, or of all when node is empty, after the id after.
@@ -217,10 +221,13 @@ func (s *Service) List(ctx context.Context, a actor.Actor, node, after string, l
 		}
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	for i := range out {
 		out[i] = out[i].shown()
 	}
-	return out, err
+	return out, s.warn(ctx, out)
 }
 
 // Update edits an ingress; kind and node are fixed. match is the expected version, 0 for any.

@@ -126,6 +126,18 @@ func Normalize(raw json.RawMessage) (json.RawMessage, error) {
 	return option.Encode(o)
 }
 
+// crowd is how many subscribers of an AEAD port are still found quickly by trial: the edition says nowhere who speaks.
+const crowd = 300
+
+// Crowd implements protocol.Kind.Crowd.
+func Crowd(raw json.RawMessage) (most int, advice string) {
+	o, err := Parse(raw)
+	if err != nil || o.Cipher().Modern {
+		return 0, ""
+	}
+	return crowd, "every new connection is tried against all of them: choose a 2022 method, or spread them over more ports"
+}
+
 // NeedsCertificate is never: Shadowsocks has keys of its own.
 func NeedsCertificate(json.RawMessage) bool { return false }
 
