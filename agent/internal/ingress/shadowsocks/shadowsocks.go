@@ -208,33 +208,67 @@ func (s *Server) running(c net.Conn) bool {
 	return true
 }
 
-// serve carries a connection from its first byte to its last.
+// serve carries a connection from its first byte to its last. What it needs only at first is in functions of its own: while
+// the connection waits, each of its frames is held, and with larger ones its stack would have twice the size.
 func (s *Server) serve(ctx context.Context, v *visitor) {
-	defer func() {
-		v.door.Leave()
-		_ = v.Close()
-		s.mu.Lock()
-		delete(s.conns, v.Conn)
-		s.mu.Unlock()
-	}()
-	if err := v.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout())); err != nil {
+	defer s.left(v)
+	client, sess, dest := s.admit(ctx, v)
+	if client == nil {
 		return
+	}
+	defer sess.End()
+	defer client.drop()
+	out := s.dial(ctx, client, v, sess, dest)
+	if out == nil {
+		return
+	}
+	s.ended(v, out.Relay(client, nil))
+}
+
+// left forgets a connection.
+func (s *Server) left(v *visitor) {
+	v.door.Leave()
+	_ = v.Close()
+	s.mu.Lock()
+	delete(s.conns, v.Conn)
+	s.mu.Unlock()
+}
+
+// admit signs a client in, or reads on from one that is refused until its time is over; nil then.
+func (s *Server) admit(ctx context.Context, v *visitor) (*stream, ingress.Session, flow.Dest) {
+	if err := v.SetDeadline(time.Now().Add(s.opts.HandshakeTimeout())); err != nil {
+		return nil, nil, flow.Dest{}
 	}
 	client, sess, dest, err := s.signIn(ctx, v)
 	if err != nil {
 		s.log.Debug("connection refused", "from", v.from, "error", err)
 		s.swallow(v)
-		return
+		return nil, nil, flow.Dest{}
 	}
-	defer sess.End()
-	defer client.drop()
 	v.door.Leave()
+	return client, sess, dest
+}
+
+// dial opens what the client asked for; nil when that fails, for which the protocol has no word but the end.
+func (s *Server) dial(ctx context.Context, client *stream, v *visitor, sess ingress.Session, dest flow.Dest) ingress.Conn {
 	if !s.running(v.Conn) {
-		return
+		return nil
 	}
-	if err := s.relay(ctx, client, flow.Flow{
+	out, err := s.host.Dial(ctx, flow.Flow{
 		Principal: sess.Principal(), Ingress: s.spec.ID, Source: v.from, Network: flow.TCP, Dest: dest,
-	}); err != nil {
+	})
+	if err == nil {
+		if err = client.SetDeadline(time.Time{}); err == nil {
+			return out
+		}
+		err = errors.Join(err, out.Close())
+	}
+	s.ended(v, err)
+	return nil
+}
+
+func (s *Server) ended(v *visitor, err error) {
+	if err != nil {
 		s.log.Debug("connection ended", "from", v.from, "error", err)
 	}
 }
@@ -258,17 +292,6 @@ func (s *Server) credential(u *user) ingress.Credential {
 	return ingress.Credential{
 		Kind: options.Name, Ingress: s.spec.ID, Proven: ingress.Proof{Subscriber: u.id, Generation: u.generation},
 	}
-}
-
-func (s *Server) relay(ctx context.Context, client *stream, f flow.Flow) error {
-	out, err := s.host.Dial(ctx, f)
-	if err != nil {
-		return err // the protocol has no word for it but the end
-	}
-	if err := client.SetDeadline(time.Time{}); err != nil {
-		return errors.Join(err, out.Close())
-	}
-	return out.Relay(client, nil)
 }
 
 // swallow reads a refused connection on, until its time for a handshake is over or its client leaves.

@@ -34,6 +34,7 @@ type stream struct {
 	plain  []byte // opened and not read yet; in buf, before r
 	need   int    // payload of the chunk that comes next,
 	told   bool   // if its length has come
+	broken error  // what ended it
 
 	// Writing.
 	sealer cipher.AEAD // nil before the first byte
@@ -57,7 +58,8 @@ func (c *stream) CloseWrite() error {
 	return c.Conn.Close()
 }
 
-// Read implements net.Conn. After a deadline it goes on where it was; after another error it does not.
+// Read implements net.Conn. It returns all the chunks that are there and fit into b. After a deadline it goes on where it
+// was; after another error it does not.
 func (c *stream) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -69,8 +71,7 @@ func (c *stream) Read(b []byte) (int, error) {
 			c.rest()
 			return n, nil
 		}
-		n, err := c.chunk(b)
-		if n > 0 || err != nil {
+		if n, err := c.chunks(b); n > 0 || err != nil {
 			c.rest()
 			return n, err
 		}
@@ -83,42 +84,56 @@ func (c *stream) Read(b []byte) (int, error) {
 	}
 }
 
-// chunk opens the next payload, if all of it is there: into b, or, when b is too small, where it lies.
-func (c *stream) chunk(b []byte) (int, error) {
-	for {
-		if !c.told {
-			if c.w-c.r < lengthSize {
-				return 0, nil
-			}
-			length, err := c.open(c.buf[c.r:c.r], lengthSize)
-			if err != nil {
-				return 0, err
-			}
-			if c.need = int(binary.BigEndian.Uint16(length)); c.need > c.suite.most {
-				return 0, errLength
-			}
-			c.told = true
+// chunks opens payloads into b, as many as are there and fit; a first one that is too large, where it lies.
+func (c *stream) chunks(b []byte) (n int, err error) {
+	for c.broken == nil {
+		ready, err := c.ready()
+		if err != nil {
+			c.broken = err
+			break
 		}
-		if c.w-c.r < c.need+tagSize {
-			return 0, nil
+		fits := c.need <= len(b)-n
+		if !ready || !fits && n > 0 {
+			return n, nil
 		}
-		to, direct := c.buf[c.r:c.r], c.need <= len(b)
-		if direct {
-			to = b[:0]
+		to := b[n:n]
+		if !fits {
+			to = c.buf[c.r:c.r]
 		}
 		plain, err := c.open(to, c.need+tagSize)
 		if err != nil {
-			return 0, err
+			c.broken = err
+			break
 		}
 		c.told = false
-		if !direct {
+		if !fits {
 			c.plain = plain
 			return 0, nil
 		}
-		if len(plain) > 0 { // an empty chunk is not forbidden
-			return len(plain), nil
-		}
+		n += len(plain) // an empty chunk is not forbidden
 	}
+	if n > 0 {
+		return n, nil // what came before is whole
+	}
+	return 0, c.broken
+}
+
+// ready reports whether all of the next payload is there. It opens its length.
+func (c *stream) ready() (bool, error) {
+	if !c.told {
+		if c.w-c.r < lengthSize {
+			return false, nil
+		}
+		length, err := c.open(c.buf[c.r:c.r], lengthSize)
+		if err != nil {
+			return false, err
+		}
+		if c.need = int(binary.BigEndian.Uint16(length)); c.need > c.suite.most {
+			return false, errLength
+		}
+		c.told = true
+	}
+	return c.w-c.r >= c.need+tagSize, nil
 }
 
 // open takes n sealed bytes and appends what was in them to to, which may begin where they do.
