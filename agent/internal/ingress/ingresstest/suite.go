@@ -29,6 +29,7 @@ func Run(t *testing.T, h Harness) {
 		{"refused targets", false, refusedTargets},
 		{"keys change", false, keysChange},
 		{"speed", false, speed},
+		{"pace", false, pace},
 		{"drain", false, drain},
 		{"sessions", false, sessions},
 	} {
