@@ -75,11 +75,13 @@ func entries() []entry {
 		},
 		{
 			"fra Shadowsocks", "shadowsocks", fmt.Sprintf(`{"method":"2022-blake3-aes-128-gcm","key":%q}`, key16), shadowsocks.New, true,
-			[]string{"192.0.2.1", "8388", ""}, keyed("++//AAAAAAAAAAAAAAAAAA==:8PHy8/T19vf4+fr7/P3+/w=="), all,
+			[]string{"192.0.2.1", "8388", ""},
+			keyed("++//AAAAAAAAAAAAAAAAAA==:8PHy8/T19vf4+fr7/P3+/w=="), all,
 		},
 		{
 			"fra AEAD", "shadowsocks", `{"method":"chacha20-ietf-poly1305"}`, shadowsocks.New, true,
-			[]string{"192.0.2.1", "8389", ""}, keyed("pass"), all,
+			[]string{"192.0.2.1", "8389", ""},
+			keyed("pass"), all,
 		},
 		{"fra SOCKS5", "socks5", `{}`, socks.New, true, []string{"node.example", "1080", ""}, named(samplePassword), all},
 		{"fra SOCKS5 TLS", "socks5", `{"tls":true}`, socks.New, true, []string{"192.0.2.1", "1081", "node.example"}, named("0123"), two},

@@ -257,8 +257,12 @@ func TestKeys(t *testing.T) {
 		t.Errorf("a refused key cost the numbers %d to %d", before, after)
 	}
 	for _, n := range []device.New{
-		{Name: "x", PublicKey: "AAAA"}, {Name: "x", PublicKey: wireguard.Key{}.String()}, {Name: "x", PresharedKey: "no"}, {Name: ""},
-		{Name: "a/b"}, {Name: "new\nline"},
+		{Name: "x", PublicKey: "AAAA"},
+		{Name: "x", PublicKey: wireguard.Key{}.String()},
+		{Name: "x", PresharedKey: "no"},
+		{Name: ""},
+		{Name: "a/b"},
+		{Name: "new\nline"},
 	} {
 		n.Subscriber = sid
 		_, err := w.devices.Add(ctx, a, n)

@@ -68,8 +68,11 @@ func TestWhatNobodyCanUseIsLeftOut(t *testing.T) {
 func TestLabels(t *testing.T) {
 	t.Parallel()
 	d := &Document{User: "ann", Endpoints: []Endpoint{
-		{Kind: "socks5", Node: "select"}, {Kind: "socks5", Node: "fra"}, {Kind: "socks5", Node: "fra"},
-		{Kind: "wireguard", Node: "fra", Device: "phone"}, notice("fra"),
+		{Kind: "socks5", Node: "select"},
+		{Kind: "socks5", Node: "fra"},
+		{Kind: "socks5", Node: "fra"},
+		{Kind: "wireguard", Node: "fra", Device: "phone"},
+		notice("fra"),
 	}}
 	named(d, "{node}")
 	for i, want := range []string{"select 2", "fra", "fra 2", "fra phone", "fra 3"} {

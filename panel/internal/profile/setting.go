@@ -154,7 +154,9 @@ func (x *Setting) apply(c SettingChange) audit.Diff {
 		from *string
 		to   *string
 	}{
-		{"remark", c.Remark, &x.Remark}, {"title", c.Title, &x.Title}, {"support_url", c.SupportURL, &x.SupportURL},
+		{"remark", c.Remark, &x.Remark},
+		{"title", c.Title, &x.Title},
+		{"support_url", c.SupportURL, &x.SupportURL},
 		{"web_page_url", c.WebPageURL, &x.WebPageURL},
 	} {
 		if f.from != nil {

@@ -69,7 +69,8 @@ func singbox(d *Document) string {
 		"outbounds": slices.Concat(choice, outbounds),
 		"route": object{
 			"rules": []any{
-				object{"action": "sniff"}, object{"protocol": "dns", "action": "hijack-dns"},
+				object{"action": "sniff"},
+				object{"protocol": "dns", "action": "hijack-dns"},
 				object{"ip_is_private": true, "action": "route", "outbound": tagDirect},
 			},
 			"final": final, "auto_detect_interface": true, "default_domain_resolver": "local",

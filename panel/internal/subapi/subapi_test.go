@@ -76,7 +76,9 @@ func (w *world) fleet(t *testing.T) {
 		}
 		for i, g := range []network.Ingress{
 			{Kind: "hysteria2", CertificateID: &c.ID, Options: network.Options(`{"obfs":{"type":"salamander","password":"obfuscate"}}`)},
-			{Kind: "socks5"}, {Kind: "http"}, {Kind: wireguard.Name, Options: wgOptions(t)},
+			{Kind: "socks5"},
+			{Kind: "http"},
+			{Kind: wireguard.Name, Options: wgOptions(t)},
 			{Kind: "shadowsocks", Options: network.Options(`{"method":"chacha20-ietf-poly1305"}`)},
 			{Kind: "socks5", Name: "off"},
 		} {

@@ -284,8 +284,12 @@ func FuzzStreams(f *testing.F) {
 		return append(b, make([]byte, padding)...)
 	}
 	for _, seed := range [][]byte{
-		nil, {0}, {1, 0}, request("a.test:1", 0), append(request("a.test:1", 64), "hello"...), request("a.test:0", 0), request("a.test", 1),
-		request("", 0), request("[::1]:53", 9), request(string(make([]byte, 3000)), 0), {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		nil,
+		{0},
+		{1, 0},
+		request("a.test:1", 0), append(request("a.test:1", 64), "hello"...), request("a.test:0", 0), request("a.test", 1),
+		request("", 0), request("[::1]:53", 9), request(string(make([]byte, 3000)), 0),
+		{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 		append([]byte{0, 0, 0, 1, 0, 1, 0, 1, 8}, "a.test:1payload"...), append([]byte{0, 0, 0, 1, 0, 1, 9, 0, 8}, "a.test:1payload"...),
 	} {
 		f.Add(true, seed)
