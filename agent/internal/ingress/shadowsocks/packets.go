@@ -46,8 +46,9 @@ type packets struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
-	pool  sync.Pool // of *packet
-	bytes atomic.Int64
+	pool  sync.Pool    // of *packet
+	bytes atomic.Int64 // that wait
+	roomy atomic.Int64 // sessions that borrow room for their first answer
 
 	mu       sync.Mutex
 	sessions map[sessionKey]*session

@@ -50,19 +50,26 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestLargeAnswers: the first answer that does not fit is lost, those after it are not.
+// TestLargeAnswers: the first answer may have any size. After a small one, the first that does not fit is lost, and those
+// after it are not.
 func TestLargeAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, optionsOf(t, "2022-blake3-aes-128-gcm", 10_000), "ann")
 	p, udp := r.associate(t, "ann"), ingresstest.EchoUDP(t)
 	large := strings.Repeat("x", 60_000)
+	p.ping(t, udp, large)
+	p.ping(t, udp, large)
+	q := r.associate(t, "ann")
+	q.ping(t, udp, "small")
 	for range 2 {
-		if err := p.Send([]byte(large), must(flow.ParseDest(udp))); err != nil {
+		if err := q.Send([]byte(large), must(flow.ParseDest(udp))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.hears(t, large)
-	p.silent(t)
+	q.hears(t, large)
+	q.silent(t)
+	q.ping(t, udp, large)
+	until(t, "room is given back", func() bool { return r.packets.roomy.Load() == 0 })
 }
 
 // TestSilence: whatever is wrong with a first message looks like a message that is not whole yet: nothing is said, the

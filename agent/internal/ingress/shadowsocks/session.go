@@ -116,12 +116,53 @@ func (ss *session) upload(out ingress.PacketConn, sess ingress.Session, over <-c
 	}
 }
 
-// Buffers of answers. Most sessions never see a larger datagram than the first; one that fills the buffer may have been cut
-// short and is dropped, and the next finds the other.
+// Buffers of answers. The first answer finds room for any datagram; most sessions never see a larger one than that, and go
+// on with what it needed. A later one that fills a small buffer may have been cut short and is dropped; the next finds room
+// again. When too many sessions wait for their first answer, the others begin small.
 const (
 	firstAnswer = 8 << 10
 	lastAnswer  = headroom + 0xffff + tagSize
+	roomyMost   = 256 // sessions that wait for their first answer with room for any
 )
+
+// answerBuffer is where a session's answers are read to. One goroutine uses it.
+type answerBuffer struct {
+	p    *packets
+	lent *large // nil: the buffer is the session's own
+	b    []byte
+}
+
+func (p *packets) answerBuffer() *answerBuffer {
+	a := &answerBuffer{p: p}
+	if p.roomy.Add(1) <= roomyMost {
+		a.lent = p.s.pool.large()
+		a.b = a.lent[:lastAnswer]
+		return a
+	}
+	p.roomy.Add(-1)
+	a.b = make([]byte, firstAnswer)
+	return a
+}
+
+// settle gives lent room back after an answer of n bytes, or takes room for any when n fills the buffer.
+func (a *answerBuffer) settle(n int) {
+	need := firstAnswer
+	if n >= firstAnswer-headroom-tagSize {
+		need = lastAnswer
+	}
+	if a.lent != nil || need > len(a.b) {
+		a.release()
+		a.b = make([]byte, need)
+	}
+}
+
+func (a *answerBuffer) release() {
+	if a.lent != nil {
+		a.p.s.pool.larges.Put(a.lent)
+		a.p.roomy.Add(-1)
+		a.lent = nil
+	}
+}
 
 // download brings answers to the client.
 func (ss *session) download(out ingress.PacketConn) error {
@@ -129,26 +170,26 @@ func (ss *session) download(out ingress.PacketConn) error {
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, firstAnswer)
+	a := ss.p.answerBuffer()
+	defer a.release()
 	for {
-		room := buf[headroom : len(buf)-tagSize]
+		room := a.b[headroom : len(a.b)-tagSize]
 		n, from, err := out.ReadFrom(room)
 		if err != nil {
 			return err
 		}
 		ss.last.Store(time.Now().UnixNano())
-		if n == len(room) {
-			if len(buf) < lastAnswer {
-				buf = make([]byte, lastAnswer)
-			}
+		if n == len(room) && len(a.b) < lastAnswer {
+			a.settle(n)
 			continue
 		}
-		sealed, err := w.seal(buf, n, from)
+		sealed, err := w.seal(a.b, n, from)
 		if err != nil {
 			return err
 		}
 		if _, err := ss.p.conn.WriteToUDPAddrPort(sealed, *ss.client.Load()); errors.Is(err, net.ErrClosed) {
 			return err // other failures concern this datagram only
 		}
+		a.settle(n)
 	}
 }
