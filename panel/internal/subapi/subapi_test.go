@@ -44,7 +44,7 @@ type world struct {
 	log      bytes.Buffer
 }
 
-func newWorld(t *testing.T, rate identity.Rate) *world {
+func newWorld(t testing.TB, rate identity.Rate) *world {
 	t.Helper()
 	w := &world{World: subscribertest.New(t)}
 	w.devices = &device.Service{DB: w.DB, Vault: w.Vault}
@@ -62,7 +62,7 @@ func newWorld(t *testing.T, rate identity.Rate) *world {
 func plenty() identity.Rate { return identity.Rate{PerSecond: 1e6, Burst: 1e6} }
 
 // fleet adds a node with a name to dial, an ingress of each kind and, besides, a node in a group of its own.
-func (w *world) fleet(t *testing.T) {
+func (w *world) fleet(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
 	c, err := (&cert.Service{DB: w.DB, Vault: w.Vault}).SelfSign(ctx, w.Operator, "self", []string{"fra.example"}, 30)
@@ -93,7 +93,7 @@ func (w *world) fleet(t *testing.T) {
 	}
 }
 
-func wgOptions(t *testing.T) network.Options {
+func wgOptions(t testing.TB) network.Options {
 	t.Helper()
 	raw, err := wireguard.Complete(json.RawMessage(`{}`))
 	if err != nil {
@@ -102,7 +102,7 @@ func wgOptions(t *testing.T) network.Options {
 	return network.Options(raw)
 }
 
-func (w *world) exec(t *testing.T, query string, args ...any) {
+func (w *world) exec(t testing.TB, query string, args ...any) {
 	t.Helper()
 	err := w.DB.InSystem(context.Background(), func(tx *pg.Tx) error {
 		_, err := tx.Exec(context.Background(), query, args...)
@@ -138,7 +138,7 @@ func (w *world) send(t *testing.T, method, path string, header ...string) reply 
 	return reply{res.StatusCode, res.Header, string(b)}
 }
 
-func (w *world) token(t *testing.T, a actor.Actor, sid string) *profile.Token {
+func (w *world) token(t testing.TB, a actor.Actor, sid string) *profile.Token {
 	t.Helper()
 	tok, err := w.profiles.AddToken(context.Background(), a, sid, "phone", nil)
 	if err != nil {
