@@ -146,7 +146,8 @@ func (r *Redis) URL() string {
 }
 
 func redisLevel(line string) slog.Level {
-	if strings.Contains(line, " # ") && !strings.Contains(line, "WARNING") && !strings.Contains(line, "ready to exit, bye") {
+	ordinary := strings.Contains(line, "WARNING") || strings.Contains(line, "User requested shutdown") || strings.Contains(line, "ready to exit, bye")
+	if strings.Contains(line, " # ") && !ordinary {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
