@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"culvert/panel/internal/actor"
@@ -56,6 +58,16 @@ type enrolToken struct {
 	Gateway   string    `json:"gateway"`
 	Command   string    `json:"command" doc:"to run on the machine"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Warnings  []string  `json:"warnings" doc:"why the command may not work"`
+}
+
+// gatewayWarnings tells what another machine will run into.
+func gatewayWarnings(gateway string) []string {
+	host, _, _ := net.SplitHostPort(gateway) // a host alone names no machine either
+	if a, err := netip.ParseAddr(host); host == "localhost" || err == nil && a.IsLoopback() {
+		return []string{"the gateway's address " + gateway + " is this machine's own: set CULVERT_GATEWAY_PUBLIC for nodes elsewhere"}
+	}
+	return []string{}
 }
 
 func nodeVersion(n *fleet.Node) int64 { return n.Version }
@@ -137,6 +149,7 @@ func (a *API) enrolToken(ctx context.Context, who actor.Actor, in *tokenRequest)
 		Token: t.Text.Reveal(), Pin: t.Pin, Gateway: a.GatewayPublic, ExpiresAt: t.Expires,
 		Command: fmt.Sprintf("CULVERT_AGENT_GATEWAY=%s CULVERT_AGENT_CA_PIN=%s CULVERT_AGENT_TOKEN=%s culvert-agent run",
 			a.GatewayPublic, t.Pin, t.Text.Reveal()),
+		Warnings: gatewayWarnings(a.GatewayPublic),
 	}}, nil
 }
 

@@ -124,7 +124,7 @@ func (s Config) Serve(c *fiber.Ctx) error {
 			return out.Flush()
 		}
 		w.Send = func(events []live.Event) error { return write(text(events)) }
-		why := s.Hub.Serve(w) //nolint:contextcheck // the hub's: the request's own ends before its body does
+		why := s.Hub.Serve(w)                                                   //nolint:contextcheck // the hub's: the request's own ends before its body does
 		_ = write("event: end\ndata: " + string(s.LastWord(ctx, why)) + "\n\n") // a client that is gone needs no last word
 	})
 	return nil
