@@ -18,7 +18,12 @@ import (
 // Step bounds how long one step waits for bytes to come.
 const Step = 250 * time.Millisecond
 
-const bufferSize = 32 << 10
+// Sizes of buffers. A direction that can be waited for holds one only while bytes come, so it may be wide: fewer system
+// calls, and whole records for what seals them. The other kind holds its own for as long as it lives.
+const (
+	wideBuffer   = 128 << 10
+	narrowBuffer = 32 << 10
+)
 
 // Gauge governs one direction of one flow. It is used by one goroutine.
 type Gauge interface {
@@ -34,17 +39,16 @@ type Gauge interface {
 
 // Pump copies. The zero Pump is ready to use; its buffers and pipes are shared by the copies that need one.
 type Pump struct {
-	buffers sync.Pool
-	pipes   pipes
+	wide, narrow sync.Pool // of *[wideBuffer]byte, *[narrowBuffer]byte
+	pipes        pipes
 }
 
-type buffer [bufferSize]byte
-
-func (p *Pump) get() *buffer {
-	if b, ok := p.buffers.Get().(*buffer); ok {
+// get takes a buffer from its pool; the pointer is what goes back.
+func get[T any](pool *sync.Pool) *T {
+	if b, ok := pool.Get().(*T); ok {
 		return b
 	}
-	return new(buffer)
+	return new(T)
 }
 
 // Copy moves bytes from src to dst until src ends (nil) or something fails. It leaves both open.
@@ -103,14 +107,14 @@ func (p *Pump) stepped(dst, src net.Conn, w *waiter, g Gauge) error {
 
 // step moves up to one chunk. quiet means that nothing more came in time.
 func (p *Pump) step(dst, src net.Conn, g Gauge, pace *stride) (quiet bool, err error) {
-	b := p.get()
-	defer p.buffers.Put(b)
+	b := get[[wideBuffer]byte](&p.wide)
+	defer p.wide.Put(b)
 	if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
 		return false, err
 	}
 	for left := g.Chunk(); left > 0 && err == nil; {
 		var n int
-		if n, err = src.Read(b[:pace.next(min(bufferSize, left))]); n > 0 {
+		if n, err = src.Read(b[:pace.next(min(wideBuffer, left))]); n > 0 {
 			left -= int64(n)
 			if werr := move(dst, b[:n], g, pace); werr != nil {
 				return false, werr
@@ -128,11 +132,11 @@ func (p *Pump) step(dst, src net.Conn, g Gauge, pace *stride) (quiet bool, err e
 
 // plain copies from a connection that cannot be waited for without reading.
 func (p *Pump) plain(dst, src net.Conn, g Gauge) error {
-	b := p.get()
-	defer p.buffers.Put(b)
+	b := get[[narrowBuffer]byte](&p.narrow)
+	defer p.narrow.Put(b)
 	var pace stride
 	for {
-		n, err := src.Read(b[:pace.next(min(bufferSize, g.Chunk()))])
+		n, err := src.Read(b[:pace.next(min(narrowBuffer, g.Chunk()))])
 		if n > 0 {
 			if werr := move(dst, b[:n], g, &pace); werr != nil {
 				return werr
