@@ -12,16 +12,16 @@ import (
 
 // injectAll takes packets of a client in; they are copied. Neighbours that are one stream's consecutive segments enter the
 // stack as one segment, as a network card's receive offload would join them.
-func (n *network) injectAll(packets [][]byte, offset int) {
+func (l *lease) injectAll(packets [][]byte, offset int) {
 	for i := 0; i < len(packets); {
 		first := packets[i][offset:]
 		proto := version(first)
-		if proto == 0 || !n.wanted(first) { // no IP packet: nobody to answer
+		if proto == 0 || !l.network.wanted(l, first) { // no IP packet: nobody to answer
 			i++
 			continue
 		}
 		count, size := run(packets[i:], offset)
-		n.link.inject(proto, join(packets[i:i+count], offset, size))
+		l.network.link.inject(proto, join(packets[i:i+count], offset, size))
 		i += count
 	}
 }

@@ -1,11 +1,13 @@
 package tunnel
 
 import (
+	"bytes"
+	"context"
+	"net/netip"
 	"sync"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
@@ -13,23 +15,43 @@ import (
 // largest is what a packet of either version may be long.
 const largest = 1<<16 - 1
 
+// Bounds of what waits for the reader; who sends more waits.
+const (
+	waitingMost      = 512
+	waitingBytesMost = 1 << 20
+)
+
 // link is the stack's interface (stack.LinkEndpoint, stack.GSOEndpoint). TCP hands it segments of up to 64 KiB, so that what
-// the stack does for a segment it does once for some forty packets; they are cut where they leave, by the goroutine that
-// sends. A client that takes packets slowly thereby slows its flows down, instead of losing packets to a full queue.
+// the stack does for a segment it does once for some forty packets; they are cut where they leave, into the memory of who
+// takes them. What waits of one stream leaves together, cut as if it had been written at once: a relay writes as it reads, in
+// smaller pieces, and each piece that ends in a packet of its own size costs client and node a batch.
+//
+// A client that takes packets slowly slows its flows down, instead of losing packets to a full queue.
 //
 // Checksums of what comes in are not looked at: every packet VPN authenticates its packets, or sums them up outside.
 type link struct {
-	mtu     uint32
-	deliver func(packet []byte) // takes a packet of at most mtu bytes; it is not kept
-	scratch sync.Pool           // *[]byte of mtu bytes
+	mtu   int
+	known func(to netip.Addr) bool // whether packets to an address have anywhere to go
 
 	mu         sync.RWMutex
 	dispatcher stack.NetworkDispatcher
+
+	queue   sync.Mutex
+	waiting []*stack.PacketBuffer
+	bytes   int
+	closed  bool
+	room    sync.Cond     // waiting is short, or closed
+	some    chan struct{} // waiting has a packet; one value at most
+	done    chan struct{} // closed
+
+	batch []*stack.PacketBuffer // the reader's own: what it took, nil where it is done
+	at    int
+	cut   cutter
 }
 
-func newLink(mtu int, deliver func(packet []byte)) *link {
-	l := &link{mtu: uint32(mtu), deliver: deliver}
-	l.scratch.New = func() any { b := make([]byte, mtu); return &b }
+func newLink(mtu int, known func(to netip.Addr) bool) *link {
+	l := &link{mtu: mtu, known: known, some: make(chan struct{}, 1), done: make(chan struct{})}
+	l.room.L = &l.queue
 	return l
 }
 
@@ -49,113 +71,138 @@ func (l *link) inject(proto tcpip.NetworkProtocolNumber, data buffer.Buffer) {
 
 // WritePackets implements stack.LinkWriter.
 func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
-	s, ok := l.scratch.Get().(*[]byte)
-	if !ok {
-		return 0, &tcpip.ErrNoBufferSpace{}
-	}
-	defer l.scratch.Put(s)
-	for _, pkt := range pkts.AsSlice() {
-		l.write(pkt, *s)
+	l.queue.Lock()
+	defer l.queue.Unlock()
+	for n, pkt := range pkts.AsSlice() {
+		for !l.closed && (len(l.waiting) >= waitingMost || l.bytes >= waitingBytesMost) {
+			l.room.Wait()
+		}
+		if l.closed {
+			return n, &tcpip.ErrClosedForSend{}
+		}
+		l.waiting = append(l.waiting, pkt.Clone())
+		l.bytes += pkt.Size()
+		if len(l.waiting) == 1 {
+			select {
+			case l.some <- struct{}{}:
+			default:
+			}
+		}
 	}
 	return pkts.Len(), nil
 }
 
-// write cuts a packet into what fits and fills in what only the pieces can have.
-func (l *link) write(pkt *stack.PacketBuffer, scratch []byte) {
-	views, offset := pkt.AsViewList()
-	from := reader{view: views.Front(), offset: offset}
-	size := pkt.Size()
-	if pkt.GSOOptions.Type == stack.GSONone {
-		if size <= len(scratch) {
-			from.read(scratch[:size])
-			l.deliver(scratch[:size])
+// receive fills bufs with packets, each behind offset bytes, and waits for the first. There is one reader at a time.
+func (l *link) receive(ctx context.Context, bufs [][]byte, sizes []int, offset int) (int, error) {
+	for {
+		n := 0
+		for n < len(bufs) && (l.cut.more || l.begin()) {
+			sizes[n] = l.cut.next(bufs[n][offset:])
+			n++
 		}
+		if n > 0 {
+			return n, nil
+		}
+		select {
+		case <-l.some:
+		case <-l.done:
+			l.cut.end()
+			return 0, errClosed
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// begin makes the next packet, or the next packets of one stream, ready to be cut; false when nothing waits.
+func (l *link) begin() bool {
+	for {
+		for ; l.at < len(l.batch); l.at++ {
+			if l.batch[l.at] == nil {
+				continue
+			}
+			l.cut.pkts = stream(l.cut.pkts[:0], l.batch[l.at:])
+			if l.cut.begin(l.mtu) && l.known(l.cut.to()) {
+				return true
+			}
+			l.cut.end()
+		}
+		if !l.take() {
+			return false
+		}
+	}
+}
+
+// take exchanges what waits for the batch that is done; false when nothing waits.
+func (l *link) take() bool {
+	l.queue.Lock()
+	defer l.queue.Unlock()
+	if len(l.waiting) == 0 {
+		return false
+	}
+	l.batch, l.waiting, l.bytes, l.at = l.waiting, l.batch[:0], 0, 0
+	l.room.Broadcast()
+	return true
+}
+
+// Close implements stack.NetworkLinkEndpoint.
+func (l *link) Close() {
+	l.queue.Lock()
+	defer l.queue.Unlock()
+	if l.closed {
 		return
 	}
-	ip := int(pkt.GSOOptions.L3HdrLen)
-	head := ip + len(pkt.TransportHeader().Slice())
-	mss := int(pkt.GSOOptions.MSS)
-	if head+mss > len(scratch) || mss == 0 || size < head {
-		return // no TCP connection of this stack is so
-	}
-	from.read(scratch[:head])
-	c := newCutter(scratch, ip, head)
-	for left := size - head; ; {
-		n := min(left, mss)
-		left -= n
-		from.read(scratch[head : head+n])
-		l.deliver(c.next(n, left == 0))
-		if left == 0 {
-			return
+	l.closed = true
+	release(l.waiting)
+	l.waiting = nil
+	l.room.Broadcast()
+	close(l.done)
+}
+
+// stream moves the first packet to dst, and with it those that are the same stream's consecutive segments. It leaves nil in
+// their places. Packets of other streams may stand between them: only a stream's own order counts.
+func stream(dst, pkts []*stack.PacketBuffer) []*stack.PacketBuffer {
+	last := pkts[0]
+	dst, pkts[0] = append(dst, last), nil
+	for i, pkt := range pkts {
+		if pkt == nil || pkt.Hash != last.Hash {
+			continue
 		}
-	}
-}
-
-// reader reads through the views of a packet.
-type reader struct {
-	view   *buffer.View
-	offset int
-}
-
-func (r *reader) read(b []byte) {
-	for len(b) > 0 && r.view != nil {
-		n := copy(b, r.view.AsSlice()[r.offset:])
-		b = b[n:]
-		if r.offset += n; r.offset == r.view.Size() {
-			r.view, r.offset = r.view.Next(), 0
+		if !follows(last, pkt) {
+			break
 		}
+		last = pkt
+		dst, pkts[i] = append(dst, pkt), nil
+	}
+	return dst
+}
+
+func release(pkts []*stack.PacketBuffer) {
+	for i, pkt := range pkts {
+		pkt.DecRef()
+		pkts[i] = nil
 	}
 }
 
-// cutter makes TCP packets of one that is too long, in place: behind the headers, which stay in b, comes each packet's own
-// part of the data.
-type cutter struct {
-	b        []byte
-	ip, head int    // lengths of the IP header, and of it with the TCP header
-	pseudo   uint16 // sum of the addresses and the protocol
-	seq      uint32
-	id       uint16
-	flags    header.TCPFlags
-}
-
-func newCutter(b []byte, ip, head int) *cutter {
-	c := &cutter{b: b, ip: ip, head: head}
-	tcp := header.TCP(b[ip:head])
-	c.seq, c.flags = tcp.SequenceNumber(), tcp.Flags()
-	var network header.Network = header.IPv6(b[:ip])
-	if b[0]>>4 == 4 {
-		v4 := header.IPv4(b[:ip])
-		c.id, network = v4.ID(), v4
+// follows reports whether b goes on where a ends. Only their headers' kind has to be the same: the later one's tell the
+// newer acknowledgement and time, which are as right for the data before.
+func follows(a, b *stack.PacketBuffer) bool {
+	if a.GSOOptions.Type == stack.GSONone || a.GSOOptions != b.GSOOptions || a.Data().Size() == 0 || b.Data().Size() == 0 {
+		return false
 	}
-	c.pseudo = header.PseudoHeaderChecksum(header.TCPProtocolNumber, network.SourceAddress(), network.DestinationAddress(), 0)
-	return c
-}
-
-// next finishes the packet of the next n bytes of data, which are in place.
-func (c *cutter) next(n int, last bool) []byte {
-	size := c.head + n
-	if c.b[0]>>4 == 4 {
-		v4 := header.IPv4(c.b[:c.ip])
-		v4.SetTotalLength(uint16(size))
-		v4.SetID(c.id)
-		v4.SetChecksum(0)
-		v4.SetChecksum(^v4.CalculateChecksum())
-		c.id++
-	} else {
-		header.IPv6(c.b[:c.ip]).SetPayloadLength(uint16(size - c.ip))
+	na, nb := a.NetworkHeader().Slice(), b.NetworkHeader().Slice()
+	ta, tb := header.TCP(a.TransportHeader().Slice()), header.TCP(b.TransportHeader().Slice())
+	if len(na) != len(nb) || len(ta) != len(tb) || ta.Flags()&^header.TCPFlagPsh != header.TCPFlagAck || tb.Flags()&^header.TCPFlagPsh != header.TCPFlagAck {
+		return false
 	}
-	tcp := header.TCP(c.b[c.ip:size])
-	flags := c.flags
-	if !last {
-		flags &^= header.TCPFlagFin | header.TCPFlagPsh
+	if len(na) == header.IPv4MinimumSize {
+		if !bytes.Equal(na[:2], nb[:2]) || !bytes.Equal(na[12:20], nb[12:20]) {
+			return false
+		}
+	} else if len(na) != header.IPv6MinimumSize || !bytes.Equal(na[:4], nb[:4]) || !bytes.Equal(na[8:40], nb[8:40]) {
+		return false
 	}
-	tcp.SetFlags(uint8(flags))
-	tcp.SetSequenceNumber(c.seq)
-	tcp.SetChecksum(0)
-	sum := checksum.Combine(c.pseudo, uint16(len(tcp)))
-	tcp.SetChecksum(^checksum.Checksum(tcp, sum))
-	c.seq += uint32(n)
-	return c.b[:size]
+	return bytes.Equal(ta[:4], tb[:4]) && ta.SequenceNumber()+uint32(a.Data().Size()) == tb.SequenceNumber()
 }
 
 // GSOMaxSize implements stack.GSOEndpoint.
@@ -182,7 +229,7 @@ func (l *link) IsAttached() bool {
 }
 
 // MTU implements stack.NetworkLinkEndpoint.
-func (l *link) MTU() uint32 { return l.mtu }
+func (l *link) MTU() uint32 { return uint32(l.mtu) }
 
 // SetMTU implements stack.NetworkLinkEndpoint; the ingress decides it for good.
 func (*link) SetMTU(uint32) {}
@@ -207,9 +254,6 @@ func (*link) ParseHeader(*stack.PacketBuffer) bool { return true }
 
 // Wait implements stack.NetworkLinkEndpoint: the link has no goroutines.
 func (*link) Wait() {}
-
-// Close implements stack.NetworkLinkEndpoint: packets that leave go nowhere once no lease is left.
-func (*link) Close() {}
 
 // SetOnCloseAction implements stack.NetworkLinkEndpoint.
 func (*link) SetOnCloseAction(func()) {}

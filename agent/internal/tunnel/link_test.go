@@ -2,7 +2,10 @@ package tunnel
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -13,8 +16,12 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
+// firstSeq is a sequence number that soon wraps around.
+const firstSeq = 1<<32 - 3000
+
 // long makes a TCP packet as the stack hands it to the link: of any length, with data in several views, summed up in part.
-func long(version int, data []byte, mss int, flags header.TCPFlags) *stack.PacketBuffer {
+// at is how far into the stream it is.
+func long(version, at int, data []byte, mss int, flags header.TCPFlags) *stack.PacketBuffer {
 	opts := []byte{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2} // timestamps
 	gso := stack.GSO{Type: stack.GSOTCPv4, NeedsCsum: true, MSS: uint16(mss), L3HdrLen: header.IPv4MinimumSize}
 	if version == 6 {
@@ -28,7 +35,7 @@ func long(version int, data []byte, mss int, flags header.TCPFlags) *stack.Packe
 	pkt.GSOOptions = gso
 	tcp := header.TCP(pkt.TransportHeader().Push(header.TCPMinimumSize + len(opts)))
 	tcp.Encode(&header.TCPFields{
-		SrcPort: 443, DstPort: 5000, SeqNum: 1<<32 - 3000, AckNum: 77, DataOffset: uint8(header.TCPMinimumSize + len(opts)), Flags: flags, WindowSize: 500,
+		SrcPort: 443, DstPort: 5000, SeqNum: uint32(firstSeq + at), AckNum: 77, DataOffset: uint8(header.TCPMinimumSize + len(opts)), Flags: flags, WindowSize: 500,
 	})
 	copy(tcp[header.TCPMinimumSize:], opts)
 	size := uint16(pkt.Size())
@@ -44,6 +51,36 @@ func long(version int, data []byte, mss int, flags header.TCPFlags) *stack.Packe
 		SrcAddr: tcpip.AddrFrom4([4]byte{1}), DstAddr: tcpip.AddrFrom4([4]byte{2}),
 	})
 	return pkt
+}
+
+// through sends packets through a link and returns what comes out, each behind offset bytes.
+func through(t testing.TB, mtu, offset int, pkts ...*stack.PacketBuffer) (out [][]byte) {
+	t.Helper()
+	l := newLink(mtu, func(netip.Addr) bool { return true })
+	defer l.Close()
+	var list stack.PacketBufferList
+	for _, pkt := range pkts {
+		list.PushBack(pkt)
+	}
+	if n, err := l.WritePackets(list); n != len(pkts) || err != nil {
+		t.Fatal(n, err)
+	}
+	list.Reset()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // who waits for more is told that there is none
+	bufs, sizes := make([][]byte, 10), make([]int, 10)
+	for i := range bufs {
+		bufs[i] = make([]byte, offset+mtu)
+	}
+	for {
+		n, err := l.receive(ctx, bufs, sizes, offset)
+		for i := range n {
+			out = append(out, bytes.Clone(bufs[i][:offset+sizes[i]]))
+		}
+		if err != nil {
+			return out
+		}
+	}
 }
 
 // valid checks a packet's lengths and checksums and returns its TCP part.
@@ -82,21 +119,14 @@ func TestCutAndJoined(t *testing.T) {
 			for i := range data {
 				data[i] = byte(rand.Uint32())
 			}
-			var packets [][]byte
-			l := newLink(mtu, func(b []byte) { packets = append(packets, append(make([]byte, 16), b...)) })
-			pkt := long(version, data, mss-20, header.TCPFlagAck|header.TCPFlagPsh)
+			pkt := long(version, 0, data, mss-20, header.TCPFlagAck|header.TCPFlagPsh)
 			whole := pkt.ToView().ToSlice()
-			var list stack.PacketBufferList
-			list.PushBack(pkt)
-			if n, err := l.WritePackets(list); n != 1 || err != nil {
-				t.Fatal(n, err)
-			}
-			pkt.DecRef()
+			packets := through(t, mtu, 16, pkt)
 			want := (size + mss - 21) / (mss - 20)
 			if len(packets) != want {
 				t.Fatalf("IPv%d, %d bytes: %d packets, not %d", version, size, len(packets), want)
 			}
-			seq := uint32(1<<32 - 3000)
+			seq := uint32(firstSeq)
 			for i, p := range packets {
 				tcp := valid(t, p[16:])
 				if tcp.SequenceNumber() != seq || tcp.Flags().Contains(header.TCPFlagPsh) != (i == want-1) || len(p)-16 > mtu {
@@ -133,9 +163,7 @@ func unsum(b []byte) {
 func TestStrangersAreNotJoined(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{4, 6} {
-		var packets [][]byte
-		l := newLink(1420, func(b []byte) { packets = append(packets, bytes.Clone(b)) })
-		l.write(long(version, make([]byte, 2*1348), 1348, header.TCPFlagAck), make([]byte, 1420))
+		packets := through(t, 1420, 0, long(version, 0, make([]byte, 2*1348), 1348, header.TCPFlagAck))
 		if n, _ := run(packets, 0); n != 2 {
 			t.Fatalf("IPv%d: neighbours are not joined", version)
 		}
@@ -173,9 +201,7 @@ func TestStrangersAreNotJoined(t *testing.T) {
 // FuzzRun: whatever comes in, a run is made of what was there and has its length.
 func FuzzRun(f *testing.F) {
 	for _, version := range []int{4, 6} {
-		var packets [][]byte
-		l := newLink(1420, func(b []byte) { packets = append(packets, bytes.Clone(b)) })
-		l.write(long(version, make([]byte, 3000), 1348, header.TCPFlagAck), make([]byte, 1420))
+		packets := through(f, 1420, 0, long(version, 0, make([]byte, 3000), 1348, header.TCPFlagAck))
 		f.Add(packets[0], packets[1])
 	}
 	f.Add([]byte{0x45}, []byte{0x60})
@@ -191,4 +217,38 @@ func FuzzRun(f *testing.F) {
 		}
 		joined.Release()
 	})
+}
+
+// TestStreamsLeaveTogether: what waits of one stream is cut as one, though another's stands between; an order of its own
+// stays, and so does every byte.
+func TestStreamsLeaveTogether(t *testing.T) {
+	t.Parallel()
+	const mss = 1348
+	for _, version := range []int{4, 6} {
+		part := func(stream uint32, at, size int, flags header.TCPFlags) *stack.PacketBuffer {
+			pkt := long(version, at, bytes.Repeat([]byte{byte(stream)}, size), mss, flags)
+			pkt.Hash = stream
+			header.TCP(pkt.TransportHeader().Slice()).SetDestinationPort(uint16(stream))
+			return pkt
+		}
+		const ack, push, fin = header.TCPFlagAck, header.TCPFlagAck | header.TCPFlagPsh, header.TCPFlagAck | header.TCPFlagFin
+		packets := through(t, 1420, 0,
+			part(1, 0, 2000, push), part(2, 0, 1000, push), part(1, 2000, 3392, push),
+			part(1, 9000, 100, push), // not what follows
+			part(2, 1000, 500, push), part(2, 1500, 10, fin),
+		)
+		var got []string
+		for _, p := range packets {
+			tcp := valid(t, p)
+			at := tcp.SequenceNumber() - firstSeq
+			got = append(got, fmt.Sprintf("%d:%d+%d %v", tcp.DestinationPort(), at, len(tcp.Payload()), tcp.Flags()&^ack == 0))
+		}
+		want := []string{ // stream, place, length, whether nothing but an acknowledgement is said
+			"1:0+1348 true", "1:1348+1348 true", "1:2696+1348 true", "1:4044+1348 false",
+			"2:0+1348 true", "2:1348+152 false", "1:9000+100 false", "2:1500+10 false",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("IPv%d:\n%q\n%q", version, got, want)
+		}
+	}
 }

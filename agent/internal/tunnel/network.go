@@ -21,7 +21,7 @@ import (
 
 const (
 	nic      = 1
-	inFlight = 2048 // TCP connections whose target is being dialled
+	dialling = 2048 // TCP connections whose target is being dialled
 	dnsPort  = 53
 )
 
@@ -52,22 +52,28 @@ func newNetwork(spec ingress.LeaseSpec) (*network, error) {
 			TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
 		}),
 	}
-	n.link = newLink(spec.MTU, n.deliver)
+	n.link = newLink(spec.MTU, func(to netip.Addr) bool { return n.lease(to) != nil })
 	n.ctx, n.end = context.WithCancel(context.Background()) // a network lives as long as its leases, whoever came first
 	if err := n.configure(); err != nil {
 		n.end()
 		n.stack.Close()
 		return nil, err
 	}
+	if spec.Deliver != nil {
+		n.wg.Go(n.deliver)
+	}
 	return n, nil
 }
 
 func (n *network) configure() error {
 	sack, reno, moderate := tcpip.TCPSACKEnabled(true), tcpip.CongestionControlOption("reno"), tcpip.TCPModerateReceiveBufferOption(true)
+	// Not RACK: gVisor's sends probes after twice a round trip, however short, and takes the first acknowledgement after one
+	// for a loss, so that a busy node halves its windows without one.
+	classic := tcpip.TCPRecovery(0)
 	for _, opt := range []tcpip.SettableTransportProtocolOption{
-		&sack, &reno, &moderate, // Reno beat gVisor's Cubic here by a quarter (libraries.md §3)
+		&sack, &reno, &moderate, &classic, // Reno beat gVisor's Cubic here by a quarter (libraries.md §3)
 		&tcpip.TCPReceiveBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 4 << 20},
-		&tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 4 << 20},
+		&tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: sendDefault, Max: sendMost},
 	} {
 		if err := n.stack.SetTransportProtocolOption(tcp.ProtocolNumber, opt); err != nil {
 			return fmt.Errorf("TCP option %T: %s", opt, err)
@@ -82,8 +88,17 @@ func (n *network) configure() error {
 	if err := n.stack.SetSpoofing(nic, true); err != nil {
 		return fmt.Errorf("answer in every name: %s", err)
 	}
+	for _, a := range n.spec.Resolver { // the stack answers echo requests over IPv4 for addresses of its own only
+		if !a.Is4() {
+			continue
+		}
+		own := tcpip.ProtocolAddress{Protocol: ipv4.ProtocolNumber, AddressWithPrefix: tcpip.AddrFrom4(a.As4()).WithPrefix()}
+		if err := n.stack.AddProtocolAddress(nic, own, stack.AddressProperties{}); err != nil {
+			return fmt.Errorf("take address %s: %s", a, err)
+		}
+	}
 	n.stack.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nic}, {Destination: header.IPv6EmptySubnet, NIC: nic}})
-	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, tcp.NewForwarder(n.stack, 0, inFlight, n.tcp).HandlePacket)
+	n.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, tcp.NewForwarder(n.stack, 0, dialling, n.tcp).HandlePacket)
 	n.stack.SetTransportProtocolHandler(udp.ProtocolNumber, n.datagram)
 	return nil
 }
@@ -133,6 +148,7 @@ func (n *network) close() {
 	n.mu.Unlock()
 	n.endAssociations(nil)
 	n.stack.Close()
+	n.link.Close()
 	n.wg.Wait()
 	n.stack.Wait()
 }
@@ -159,29 +175,26 @@ func address(a tcpip.Address) netip.Addr {
 	return addr
 }
 
-// wanted drops what the stack would answer in a name that is not ours: ICMP to anyone but the resolver.
-func (n *network) wanted(packet []byte) bool {
-	switch {
-	case packet[0]>>4 == 4 && len(packet) >= header.IPv4MinimumSize && packet[9] == uint8(header.ICMPv4ProtocolNumber):
-		return slices.Contains(n.spec.Resolver, netip.AddrFrom4([4]byte(packet[16:20])))
-	case packet[0]>>4 == 6 && len(packet) >= header.IPv6MinimumSize && packet[6] == uint8(header.ICMPv6ProtocolNumber):
-		return slices.Contains(n.spec.Resolver, netip.AddrFrom16([16]byte(packet[24:40])))
+// deliver hands packets of the stack to the leases of their destinations, for an ingress that wants them handed.
+func (n *network) deliver() {
+	buf := make([]byte, n.spec.MTU)
+	var size [1]int
+	for {
+		if _, err := n.link.receive(n.ctx, [][]byte{buf}, size[:], 0); err != nil {
+			return
+		}
+		if l := n.lease(destination(buf[:size[0]])); l != nil {
+			l.spec.Deliver(buf[:size[0]])
+		}
 	}
-	return true
 }
 
-// deliver hands a packet of the stack to the lease of its destination.
-func (n *network) deliver(packet []byte) {
-	var to netip.Addr
-	switch {
-	case len(packet) >= header.IPv4MinimumSize && packet[0]>>4 == 4:
-		to = netip.AddrFrom4([4]byte(packet[16:20]))
-	case len(packet) >= header.IPv6MinimumSize && packet[0]>>4 == 6:
-		to = netip.AddrFrom16([16]byte(packet[24:40]))
+// destination is where a packet of the stack goes.
+func destination(packet []byte) netip.Addr {
+	if packet[0]>>4 == 4 {
+		return netip.AddrFrom4([4]byte(packet[16:20]))
 	}
-	if l := n.lease(to); l != nil {
-		l.spec.Deliver(packet)
-	}
+	return netip.AddrFrom16([16]byte(packet[24:40]))
 }
 
 // route says where a client's packet to dest goes: the resolver's addresses lead to the real one; the rest of the network's

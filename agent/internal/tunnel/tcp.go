@@ -51,6 +51,7 @@ func (n *network) tcp(r *tcp.ForwarderRequest) {
 		return
 	}
 	keepAlive(ep)
+	bound(ep)
 	// Relay's outcome is the flow's own affair: the engine counts it and the client sees it.
 	_ = out.Relay(&client{TCPConn: gonet.NewTCPConn(&wq, ep), ep: ep}, nil)
 }
@@ -61,6 +62,32 @@ func keepAlive(ep tcpip.Endpoint) {
 	for _, o := range []tcpip.SettableSocketOption{&idle, &step, &gone} {
 		_ = ep.SetSockOpt(o) // an endpoint that just closed refuses: Relay finds out
 	}
+}
+
+// Send buffers. What is in them is on its way: the stack's window opens until something is lost.
+const (
+	sendDefault = 256 << 10
+	sendNear    = 1 << 20
+	sendMost    = 4 << 20
+	fullRate    = 125_000 // bytes a millisecond, 1 Gbit/s: as much as one connection shall reach
+)
+
+// bound gives a connection to a client that is near as much of a send buffer as the way there can hold. With the stack's own,
+// which grows with the window, some near clients' connections overflow a socket on the way between them, for nothing; and
+// what is lost costs the stack more than what is sent.
+func bound(ep tcpip.Endpoint) {
+	var i tcpip.TCPInfoOption
+	if err := ep.GetSockOpt(&i); err != nil || i.RTT == 0 {
+		return
+	}
+	if size := inFlight(i.RTT); size < sendMost {
+		ep.SocketOptions().SetSendBufferSize(size, true)
+	}
+}
+
+// inFlight is how many bytes a connection may have on a way of that round trip.
+func inFlight(rtt time.Duration) int64 {
+	return min(max(rtt.Microseconds()*fullRate/1000, sendNear), sendMost)
 }
 
 // client is the connection to a client inside the tunnel.

@@ -5,10 +5,11 @@
 //
 //	Inject -> stack -> TCP: dial first, then finish the handshake, then relay  (a refused target is a reset)
 //	                -> UDP: one association a client port, whatever its destinations (full cone)
-//	stack, association -> Deliver
+//	stack, association -> Deliver, or Receive
 //
 // Clients cannot reach each other, nor the network's own addresses but the resolver. ICMP echo is answered for the
-// resolver's addresses only: an answer in the name of the internet would be made up.
+// resolver's addresses only: an answer in the name of the internet would be made up. Question and answer count as the
+// subscriber's traffic, where the host is an Answerer.
 package tunnel
 
 import (
@@ -36,8 +37,8 @@ var errClosed = errors.New("tunnel is closed")
 // Lease implements engine.Tunnel: it puts spec's addresses into the network of host's ingress. An address that another
 // lease holds moves to the new one; the old lease is void from then on.
 func (t *Tunnel) Lease(ctx context.Context, host ingress.Host, p flow.Principal, spec ingress.LeaseSpec) (ingress.Lease, error) {
-	if len(spec.Addrs) == 0 || spec.Deliver == nil {
-		return nil, errors.New("lease: addresses and a way to deliver packets must be given")
+	if len(spec.Addrs) == 0 {
+		return nil, errors.New("lease: addresses must be given")
 	}
 	for {
 		n, err := t.network(host, spec)
@@ -114,13 +115,21 @@ func (l *lease) Addrs() []netip.Addr { return l.spec.Addrs }
 
 // Inject implements ingress.Lease.
 func (l *lease) Inject(packet []byte) error {
-	l.network.injectAll([][]byte{packet}, 0)
+	l.injectAll([][]byte{packet}, 0)
 	return nil
 }
 
 // InjectAll is Inject for packets that came together, each behind offset bytes of something else. An ingress that finds it
 // spares the stack most of the work for a bulk stream.
-func (l *lease) InjectAll(packets [][]byte, offset int) { l.network.injectAll(packets, offset) }
+func (l *lease) InjectAll(packets [][]byte, offset int) { l.injectAll(packets, offset) }
+
+// Receive fills bufs with packets to clients of the lease's whole network, each behind offset bytes of room, and their
+// lengths into sizes. It waits for the first, and fails when ctx ends or the network does, with its last lease. It is for an
+// ingress whose leases have no Deliver: packets are made in its own memory, as many at a time as there are. One goroutine
+// may call it at a time.
+func (l *lease) Receive(ctx context.Context, bufs [][]byte, sizes []int, offset int) (int, error) {
+	return l.network.link.receive(ctx, bufs, sizes, offset)
+}
 
 // Release implements ingress.Lease.
 func (l *lease) Release() { l.once.Do(func() { l.network.remove(l) }) }

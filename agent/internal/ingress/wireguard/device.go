@@ -1,6 +1,7 @@
 package wireguard
 
 import (
+	"context"
 	"net/netip"
 	"os"
 	"sync"
@@ -8,91 +9,66 @@ import (
 	"golang.zx2c4.com/wireguard/tun"
 )
 
-// outgoing is how many packets may wait for the device, in each half of the queue.
-const outgoing = 512
+// source is a lease that hands out the packets to every client of its network (culvert/agent/internal/tunnel). The device's
+// own reader takes them, many at a time and in its own memory: nothing is queued or copied in between. It fails when the
+// network has ended, with its last lease; the next lease is then of another one.
+type source interface {
+	Receive(ctx context.Context, bufs [][]byte, sizes []int, offset int) (int, error)
+}
 
 // tunnel is the seam between the device and the node's tunnel (tun.Device): Write is what peers sent, Read what goes to them.
-//
-// What goes to them waits in a queue of two halves: the stack fills one while the device reads the other, and they change
-// places when the device has read its own. So a burst costs one wake-up, and neither side waits for the other's copying.
 type tunnel struct {
 	mtu     int
 	packets func(bufs [][]byte, offset int)
 	events  chan tun.Event
 	closed  sync.Once
 
-	mu     sync.Mutex
-	some   sync.Cond // the filling half has a packet, or shut
-	room   sync.Cond // the filling half has room, or shut
-	filled half
-	shutUp bool
-
-	reading half // the device's own
-	at      int  // how much of it is read
-}
-
-// half is packets; those behind count are room for more.
-type half struct {
-	packets [][]byte
-	count   int
+	ctx      context.Context // until shut
+	cancel   context.CancelFunc
+	offering sync.Mutex
+	sources  chan source // the newest lease, for when the present source has ended
+	present  source      // the reader's own
 }
 
 func newTunnel(mtu int, packets func(bufs [][]byte, offset int)) *tunnel {
-	t := &tunnel{mtu: mtu, packets: packets, events: make(chan tun.Event, 1)}
-	t.some.L, t.room.L = &t.mu, &t.mu
+	t := &tunnel{mtu: mtu, packets: packets, events: make(chan tun.Event, 1), sources: make(chan source, 1)}
+	t.ctx, t.cancel = context.WithCancel(context.Background()) // a device reads until it is closed, whoever started it
 	return t
 }
 
-// deliver queues a packet for a peer. It waits for room: the stack behind it then waits as well, instead of losing packets
-// that it would have to send again.
-func (t *tunnel) deliver(b []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := &t.filled
-	for h.count == outgoing && !t.shutUp {
-		t.room.Wait()
+// leased tells the reader of a new lease. It replaces one that the reader has not looked at yet: that one's network is the
+// same, or has ended.
+func (t *tunnel) leased(s source) {
+	t.offering.Lock()
+	defer t.offering.Unlock()
+	select {
+	case <-t.sources:
+	default:
 	}
-	if t.shutUp {
-		return
-	}
-	if h.count == len(h.packets) { // the queue grows as it is needed, and stays so
-		h.packets = append(h.packets, make([]byte, 0, t.mtu))
-	}
-	h.packets[h.count] = append(h.packets[h.count][:0], b...)
-	if h.count++; h.count == 1 {
-		t.some.Signal()
-	}
+	t.sources <- s
 }
 
 // Read implements tun.Device.
 func (t *tunnel) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	if t.at == t.reading.count && !t.turn() {
-		return 0, os.ErrClosed
+	for {
+		if t.present == nil {
+			select {
+			case t.present = <-t.sources:
+			case <-t.ctx.Done():
+				return 0, os.ErrClosed
+			}
+		}
+		n, err := t.present.Receive(t.ctx, bufs, sizes, offset)
+		if n > 0 {
+			return n, nil
+		}
+		if t.ctx.Err() != nil {
+			return 0, os.ErrClosed
+		}
+		if err != nil {
+			t.present = nil
+		}
 	}
-	n := min(len(bufs), t.reading.count-t.at)
-	for i, p := range t.reading.packets[t.at : t.at+n] {
-		sizes[i] = copy(bufs[i][offset:], p)
-	}
-	t.at += n
-	return n, nil
-}
-
-// turn waits for packets and takes them; false when there will be none.
-func (t *tunnel) turn() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for t.filled.count == 0 && !t.shutUp {
-		t.some.Wait()
-	}
-	if t.shutUp {
-		return false
-	}
-	if t.filled.count == outgoing {
-		t.room.Broadcast()
-	}
-	t.reading.count, t.at = 0, 0
-	t.filled, t.reading = t.reading, t.filled
-	return true
 }
 
 // Write implements tun.Device.
@@ -135,14 +111,8 @@ func (in *Ingress) sender(b []byte) *peer {
 	return in.byAddr[from]
 }
 
-// shut wakes everyone who waits; packets are dropped from then on.
-func (t *tunnel) shut() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.shutUp = true
-	t.some.Broadcast()
-	t.room.Broadcast()
-}
+// shut ends reading.
+func (t *tunnel) shut() { t.cancel() }
 
 // Close implements tun.Device.
 func (t *tunnel) Close() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,37 @@ func TestResolverInside(t *testing.T) {
 		_ = conn.Close()
 	}
 	w.Expect(u, 2*8, 2*11)
+}
+
+// TestGatewayAnswersPings, of both versions.
+func TestGatewayAnswersPings(t *testing.T) {
+	t.Parallel()
+	u := ingresstest.NewUser("alice")
+	w := ingresstest.NewWorld(t, harness(t), u)
+	c := connected(t, w, u)
+	for _, gateway := range []string{"10.64.0.1", "fd64:6376::1"} {
+		conn, err := c.net.DialPingAddr(netip.Addr{}, netip.MustParseAddr(gateway))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		kind, size := byte(8), 300 // echo request
+		if strings.Contains(gateway, ":") {
+			kind = 128
+		}
+		sent := append([]byte{kind, 0, 0, 0, 0, 1, 0, 1}, bytes.Repeat([]byte("x"), size)...)
+		if _, err := conn.Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 1500)
+		n, err := conn.Read(got)
+		if err != nil || !bytes.HasSuffix(got[:n], sent[8:]) {
+			t.Errorf("%s: %d bytes, %v", gateway, n, err)
+		}
+		_ = conn.Close()
+	}
 }
 
 // TestLargeDatagrams are fragmented inside, both ways.

@@ -12,9 +12,11 @@ import (
 // The kernel moves datagrams of one client as one: on the way out it cuts what UDP_SEGMENT says, on the way in it joins what
 // came together and UDP_GRO tells how long each was. Per datagram, that is most of what sending and receiving costs.
 const (
-	segmentsMost = 64    // the kernel's bound on datagrams in one
-	joinedMost   = 65507 // bytes of them, over IPv4
-	controlSpace = 64    // room for the kernel's notes on a datagram
+	segmentsMost = 64 // the kernel's bound on datagrams in one
+	// Bytes of them. With headers down to the cable's they must fit into the 64 KiB that a network device takes: the kernel
+	// sends more as well, but cuts it at once.
+	joinedMost   = 64<<10 - 128
+	controlSpace = 64 // room for the kernel's notes on a datagram
 )
 
 // joined turns the joining of received datagrams on or off. The socket is shared with whoever serves the same address after

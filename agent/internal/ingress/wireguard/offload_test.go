@@ -2,6 +2,7 @@ package wireguard
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -16,15 +17,13 @@ import (
 
 func newBind(t *testing.T) (b *bind, receive conn.ReceiveFunc) {
 	t.Helper()
-	for range 20 { // another test may take the port first
-		b = &bind{sockets: &listen.Pool{}, listen: freeUDP(t), initiation: func([]byte, netip.AddrPort) bool { return false }}
-		if fns, _, err := b.Open(0); err == nil {
-			t.Cleanup(func() { _ = b.Close() })
-			return b, fns[0]
-		}
+	b = &bind{sockets: &listen.Pool{}, listen: freeUDP(t), initiation: func([]byte, netip.AddrPort) bool { return false }}
+	fns, _, err := b.Open(0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return nil, nil
+	t.Cleanup(func() { _ = b.Close() })
+	return b, fns[0]
 }
 
 // datagrams returns some of each length, in order, every one different.
@@ -119,57 +118,52 @@ func TestReceivingEnds(t *testing.T) {
 	}
 }
 
-// TestQueueIsBoundedAndWhole: what waits for the device keeps its order, a full queue makes the sender wait, and a closed
-// one lets everybody go.
-func TestQueueIsBoundedAndWhole(t *testing.T) {
-	t.Parallel()
-	const packets = 5 * outgoing
-	q := newTunnel(1420, nil)
-	go func() {
-		for i := range packets {
-			q.deliver([]byte{byte(i >> 8), byte(i)})
-		}
-	}()
-	bufs, sizes := make([][]byte, 100), make([]int, 100)
-	for i := range bufs {
-		bufs[i] = make([]byte, 1500)
-	}
-	for next := 0; next < packets; {
-		n, err := q.Read(bufs, sizes, 16)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range n {
-			if got := int(bufs[i][16])<<8 | int(bufs[i][17]); sizes[i] != 2 || got != next {
-				t.Fatalf("packet %d of length %d instead of %d", got, sizes[i], next)
-			}
-			next++
-		}
-	}
-	full := make(chan struct{})
-	go func() {
-		for range 3 * outgoing {
-			q.deliver([]byte{1})
-		}
-		close(full)
-	}()
-	if _, err := q.Read(bufs, sizes, 0); err != nil {
-		t.Fatal(err)
-	}
+// queue is a source that a test fills.
+type queue struct {
+	packets chan []byte
+	ended   chan struct{}
+}
+
+func (q *queue) Receive(ctx context.Context, bufs [][]byte, sizes []int, offset int) (int, error) {
 	select {
-	case <-full:
-		t.Error("the queue has no bound")
-	default:
+	case p := <-q.packets:
+		sizes[0] = copy(bufs[0][offset:], p)
+		return 1, nil
+	case <-q.ended:
+		return 0, net.ErrClosed
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
-	if err := q.Close(); err != nil {
+}
+
+// TestReadingFollowsTheLeases: the device reads from one network after the other, and stops when it is told to.
+func TestReadingFollowsTheLeases(t *testing.T) {
+	t.Parallel()
+	d := newTunnel(1420, nil)
+	bufs, sizes := [][]byte{make([]byte, 100)}, make([]int, 1)
+	for round := range 3 {
+		q := &queue{packets: make(chan []byte, 1), ended: make(chan struct{})}
+		for range 3 { // as many leases as there are, it is one network
+			d.leased(q)
+		}
+		for _, p := range []string{"one", "two"} {
+			q.packets <- []byte(p)
+			if n, err := d.Read(bufs, sizes, 16); n != 1 || err != nil || string(bufs[0][16:16+sizes[0]]) != p {
+				t.Fatalf("round %d: %d, %v, %q", round, n, err, bufs[0])
+			}
+		}
+		d.leased(q)
+		close(q.ended)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.Read(bufs, sizes, 16)
+		done <- err
+	}()
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	<-full
-	for {
-		if _, err := q.Read(bufs, sizes, 0); errors.Is(err, os.ErrClosed) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	if err := <-done; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }

@@ -139,12 +139,19 @@ func (p *peer) open() (*place, error) {
 	}
 	l, err := in.host.Lease(in.ctx, s.Principal(), ingress.LeaseSpec{
 		Addrs: p.addrs, Inner: []netip.Prefix{in.opts.Pool4, in.opts.Pool6}, Resolver: in.opts.Gateway(), Upstream: in.opts.Upstream,
-		MTU: int(in.opts.MTU), Deliver: in.tun.deliver,
+		MTU: int(in.opts.MTU),
 	})
 	if err != nil {
 		s.End()
 		return nil, err
 	}
+	out, ok := l.(source)
+	if !ok {
+		s.End()
+		l.Release()
+		return nil, fmt.Errorf("%T cannot be read", l)
+	}
+	in.tun.leased(out)
 	together, _ := l.(many)
 	return &place{session: s, lease: l, many: together}, nil
 }

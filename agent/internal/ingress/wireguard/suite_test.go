@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.zx2c4.com/wireguard/conn"
 	"golang.zx2c4.com/wireguard/device"
+	"golang.zx2c4.com/wireguard/tun"
 	"golang.zx2c4.com/wireguard/tun/netstack"
 
 	"culvert/agent/internal/flow"
@@ -75,10 +77,11 @@ func connect(ctx context.Context, server netip.AddrPort, private, serverPublic w
 		return nil, err
 	}
 	addrs, _ := opts.Inner(number)
-	dev, n, err := netstack.CreateNetTUN(addrs, nil, 1420)
+	bundled, n, err := netstack.CreateNetTUN(addrs, nil, 1420)
 	if err != nil {
 		return nil, err
 	}
+	dev := newQuiet(bundled)
 	c := &client{dev: device.NewDevice(dev, conn.NewDefaultBind(), device.NewLogger(device.LogLevelSilent, "")), net: n, addr: addrs[0]}
 	err = c.dev.IpcSet(fmt.Sprintf("private_key=%x\n", private[:]))
 	if err == nil {
@@ -143,8 +146,53 @@ func (c *client) Associate(context.Context) (ingresstest.Packets, error) {
 
 // Close implements ingresstest.Client.
 func (c *client) Close() error {
-	_ = c.dev.Down() // the bundled stack must not answer a late packet after its Close: it panics
 	c.dev.Close()
+	return nil
+}
+
+// quiet is a bundled stack that is never closed: its Close races with its own goroutines, which then send on a closed
+// channel. What it still sends when the client has gone is dropped.
+type quiet struct {
+	tun.Device
+	out    chan []byte
+	events chan tun.Event
+	done   chan struct{}
+}
+
+func newQuiet(d tun.Device) *quiet {
+	q := &quiet{Device: d, out: make(chan []byte), events: make(chan tun.Event, 1), done: make(chan struct{})}
+	q.events <- tun.EventUp
+	go func() { // as long as the process
+		sizes := make([]int, 1)
+		for {
+			b := make([]byte, 1500)
+			if _, err := d.Read([][]byte{b}, sizes, 0); err != nil {
+				return
+			}
+			select {
+			case q.out <- b[:sizes[0]]:
+			case <-q.done:
+			}
+		}
+	}()
+	return q
+}
+
+func (q *quiet) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
+	select {
+	case b := <-q.out:
+		sizes[0] = copy(bufs[0][offset:], b)
+		return 1, nil
+	case <-q.done:
+		return 0, os.ErrClosed
+	}
+}
+
+func (q *quiet) Events() <-chan tun.Event { return q.events }
+
+func (q *quiet) Close() error {
+	close(q.done)
+	close(q.events)
 	return nil
 }
 
