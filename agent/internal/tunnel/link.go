@@ -18,7 +18,7 @@ const largest = 1<<16 - 1
 // Bounds of what waits for the reader; who sends more waits.
 const (
 	waitingMost      = 512
-	waitingBytesMost = 1 << 20
+	waitingBytesMost = 256 << 10
 )
 
 // link is the stack's interface (stack.LinkEndpoint, stack.GSOEndpoint). TCP hands it segments of up to 64 KiB, so that what

@@ -67,7 +67,7 @@ func keepAlive(ep tcpip.Endpoint) {
 // Send buffers. What is in them is on its way: the stack's window opens until something is lost.
 const (
 	sendDefault = 256 << 10
-	sendNear    = 1 << 20
+	sendNear    = 2 << 20
 	sendMost    = 4 << 20
 	fullRate    = 125_000 // bytes a millisecond, 1 Gbit/s: as much as one connection shall reach
 )
