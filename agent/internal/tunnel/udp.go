@@ -140,7 +140,7 @@ func (n *network) serve(a *association) {
 		defer a.end()
 		n.answers(a, out)
 	})
-	defer out.Close() // ends answers
+	defer func() { _ = out.Close() }() // ends answers
 	quiet := udpIdle
 	if a.key.resolver.IsValid() {
 		quiet = dnsIdle
