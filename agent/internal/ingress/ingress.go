@@ -109,12 +109,14 @@ type PacketConn interface {
 // LeaseSpec describes a client's place in an ingress's network. All but Addrs and Deliver is the same for every lease of one
 // ingress.
 type LeaseSpec struct {
-	Addrs    []netip.Addr        // the client's inner addresses; identity is the source address of its packets
-	Inner    []netip.Prefix      // the network's own addresses: clients do not reach each other there
-	Resolver []netip.Addr        // addresses that answer DNS inside, on port 53
-	Upstream netip.AddrPort      // the resolver that is asked, through the subscriber's route
-	MTU      int                 // of packets to clients
-	Deliver  func(packet []byte) // takes packets to Addrs; they are its own until it returns. It may wait for room
+	Addrs    []netip.Addr   // the client's inner addresses; identity is the source address of its packets
+	Inner    []netip.Prefix // the network's own addresses: clients do not reach each other there
+	Resolver []netip.Addr   // addresses that answer DNS inside, on port 53
+	Upstream netip.AddrPort // the resolver that is asked, through the subscriber's route
+	MTU      int            // of packets to clients
+	// Deliver takes packets to Addrs; they are its own until it returns. It may wait for room. An ingress that reads packets
+	// from the lease itself (tunnel.Lease's Receive) leaves it nil.
+	Deliver func(packet []byte)
 }
 
 // Lease holds a packet VPN's inner addresses until Release.

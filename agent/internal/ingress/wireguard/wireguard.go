@@ -85,7 +85,9 @@ func (in *Ingress) Start(ctx context.Context) error {
 	in.ctx, in.cancel = context.WithCancel(ctx)
 	in.dev = device.NewDevice(in.tun, in.bind, &device.Logger{
 		Verbosef: device.DiscardLogf,
-		Errorf:   func(format string, args ...any) { in.spec.Log.Debug("wireguard", "device", fmt.Sprintf(format, args...)) },
+		Errorf: func(format string, args ...any) {
+			in.spec.Log.Debug("wireguard", "device", fmt.Sprintf(format, args...))
+		},
 	})
 	private, err := wg.ParseKey(in.opts.PrivateKey)
 	if err == nil {
