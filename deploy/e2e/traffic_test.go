@@ -50,7 +50,7 @@ func (c customer) proxy(scheme, addr string) string {
 
 // hash makes an access key with every command and returns ID:SECRET.
 func (in *installation) hash() string {
-	k := in.must("POST", "/access-keys", map[string]any{"comment": "billing"})
+	k := in.must("POST", "/access-keys", map[string]any{"comment": "billing", "full": true})
 	return k["id"].(string) + ":" + k["secret"].(string)
 }
 

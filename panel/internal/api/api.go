@@ -38,6 +38,9 @@ import (
 // Prefix of every path.
 const Prefix = "/api/v1"
 
+// A name in another case is another name: Go's decoder alone would take {"Name": …} for "name".
+func init() { huma.ValidateStrictCasing = true } //nolint:gochecknoinits // the framework knows no other way than a variable of its own
+
 // Services are what the endpoints call.
 type Services struct {
 	DB       *pg.DB
@@ -62,6 +65,7 @@ type Config struct {
 	ClientAddr    func(*fiber.Ctx) netip.Addr // behind trusted proxies
 	GatewayPublic string                      // shown in enrolment commands
 	Version       string
+	KnownSet      func(name string) bool // permission sets of the command interface; nil: any
 	Log           *slog.Logger
 	CallerRate    identity.Rate // of a session or key; zero: 100 a second, bursts of 500
 	AddressRate   identity.Rate // zero: 200 a second, bursts of 1000

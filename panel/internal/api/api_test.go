@@ -83,6 +83,7 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 			}
 			return a
 		},
+		KnownSet:      func(name string) bool { return name != "bilingg" },
 		GatewayPublic: "panel.example:8443", Version: "test", Log: slog.New(slog.DiscardHandler), Elevate: elevate, CallerRate: rate, AddressRate: identity.Rate{PerSecond: rate.PerSecond, Burst: 2 * rate.Burst},
 	})
 	return w
@@ -167,7 +168,7 @@ func (w *world) signIn(t testing.TB, a actor.Actor, realm, name string) string {
 
 func (w *world) key(t *testing.T, auth string) string {
 	t.Helper()
-	return basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: auth, body: map[string]any{"comment": "test"}}))
+	return basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: auth, body: map[string]any{"comment": "test", "full": true}}))
 }
 
 // basic is the Authorization value of a fresh access key.
@@ -348,7 +349,7 @@ func TestNarrowKeysStayNarrow(t *testing.T) {
 	w.want(t, 200, call{method: "GET", path: "/subscribers", auth: keys})
 	w.want(t, 403, call{method: "GET", path: "/plans", auth: keys})
 	for name, body := range map[string]map[string]any{
-		"everything":      {},
+		"everything":      {"full": true},
 		"more":            {"permissions": []string{"plan:write"}},
 		"wildcard":        {"permissions": []string{"*:*"}},
 		"wildcard action": {"permissions": []string{"subscriber:*"}},
@@ -360,11 +361,11 @@ func TestNarrowKeysStayNarrow(t *testing.T) {
 		}
 	}
 	w.want(t, 201, call{method: "POST", path: "/access-keys", auth: keys, body: map[string]any{"permissions": []string{"subscriber:read"}}})
-	full := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{}})
+	full := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"full": true}})
 	w.want(t, 403, call{method: "POST", path: "/access-keys/" + full.body["id"].(string) + "/rotate", auth: keys})
 	billing := w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"sets": []string{"billing"}, "permissions": []string{"subscriber:read"}}})
 	w.want(t, 403, call{method: "POST", path: "/access-keys/" + billing.body["id"].(string) + "/rotate", auth: keys})
-	elsewhere := narrow(map[string]any{"addresses": []string{"203.0.113.0/24"}})
+	elsewhere := narrow(map[string]any{"addresses": []string{"203.0.113.0/24"}, "full": true})
 	w.want(t, 403, call{method: "GET", path: "/me", auth: elsewhere})
 }
 
@@ -413,7 +414,7 @@ func TestAKeyDoesNotOutliveItsOwner(t *testing.T) {
 	owner := w.signIn(t, w.Operator, "", "ann")
 	staff := map[string]any{"name": "bob", "password": password, "role": "readonly"}
 	bob := w.want(t, 201, call{method: "POST", path: "/logins", auth: owner, body: staff})
-	key := basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"owner": "bob"}}))
+	key := basic(w.want(t, 201, call{method: "POST", path: "/access-keys", auth: owner, body: map[string]any{"owner": "bob", "full": true}}))
 	w.want(t, 200, call{method: "GET", path: "/me", auth: key})
 	w.want(t, 204, call{method: "DELETE", path: "/logins/" + bob.body["id"].(string), auth: owner})
 	staff["role"] = "owner"

@@ -83,7 +83,7 @@ func TestOwnWords(t *testing.T) {
 		"no such subscriber":   {method: "GET", path: "/subscribers/sub_x"},
 		"suspended already":    {method: "POST", path: "/subscribers/" + sub + "/suspend"},
 		"plan of a subscriber": {method: "POST", path: "/subscribers/" + sub + "/plan", body: map[string]any{"plan": "nope"}},
-		"owner of a key":       {method: "POST", path: "/access-keys", body: map[string]any{"owner": "zed"}},
+		"owner of a key":       {method: "POST", path: "/access-keys", body: map[string]any{"owner": "zed", "full": true}},
 	} {
 		c.auth = auth
 		r := w.do(t, c)
@@ -155,7 +155,7 @@ func TestListsAreNeverNull(t *testing.T) {
 	}{
 		{"/tenants", map[string]any{"name": "T", "realm": "third", "owner": map[string]any{"name": "o"}}},
 		{"/logins", map[string]any{"name": "l1", "role": "readonly"}},
-		{"/access-keys", map[string]any{}},
+		{"/access-keys", map[string]any{"full": true}},
 		{"/plans", map[string]any{"name": "p1"}},
 		{"/subscribers", map[string]any{"name": "s1"}},
 		{"/nodes", map[string]any{"name": "n2"}},

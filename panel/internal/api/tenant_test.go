@@ -21,7 +21,7 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 		"tenants":             make(operator, "/tenants", map[string]any{"name": "T", "realm": "victim2", "owner": map[string]any{"name": "o", "password": password}}),
 		"logins":              make(victim, "/logins", map[string]any{"name": "staff", "password": password, "role": "readonly"}),
 		"sessions":            w.want(t, 200, call{method: "GET", path: "/sessions", auth: victim}).body["items"].([]any)[0].(map[string]any)["id"].(string),
-		"access-keys":         make(victim, "/access-keys", map[string]any{}),
+		"access-keys":         make(victim, "/access-keys", map[string]any{"full": true}),
 		"plans":               make(victim, "/plans", map[string]any{"name": "theirs"}),
 		"subscribers":         subscriber,
 		"devices":             make(victim, "/subscribers/"+subscriber+"/devices", map[string]any{"name": "phone"}),

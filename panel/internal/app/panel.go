@@ -98,13 +98,16 @@ func handlers(s *Services) map[string][]jobs.Handler {
 func newApplication(s *Services, c config.Config, version string, log *slog.Logger) (*fiber.App, error) {
 	app := newHTTP(log)
 	addr := clientAddr(c.TrustedProxies)
-	api.Mount(app, api.Config{Services: s.Services, ClientAddr: addr, GatewayPublic: c.GatewayPublic, Version: version, Log: log})
 	commands := commandConfig(s, version, log)
 	commands.ClientAddr = addr
 	h, err := hestia.New(commands)
 	if err != nil {
 		return nil, err
 	}
+	api.Mount(app, api.Config{
+		Services: s.Services, ClientAddr: addr, GatewayPublic: c.GatewayPublic, Version: version, Log: log,
+		KnownSet: func(name string) bool { _, ok := h.Registry().Set(name); return ok },
+	})
 	h.Mount(app)
 	subapi.Mount(app, subapi.Config{Profiles: s.Profiles, ClientAddr: addr, Log: log})
 	mountRest(app, s, version)
