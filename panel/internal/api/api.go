@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/netip"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -38,8 +39,9 @@ import (
 // Prefix of every path.
 const Prefix = "/api/v1"
 
-// A name in another case is another name: Go's decoder alone would take {"Name": …} for "name".
-func init() { huma.ValidateStrictCasing = true } //nolint:gochecknoinits // the framework knows no other way than a variable of its own
+// strictCasing makes a name in another case another name: Go's decoder alone would take {"Name": …} for "name". The framework
+// knows no other way than a variable of its own, which is set before any surface is mounted.
+var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true }) //nolint:gochecknoglobals // written once
 
 // Services are what the endpoints call.
 type Services struct {
@@ -93,6 +95,7 @@ type Operation struct {
 
 // Mount adds the surface to app.
 func Mount(app *fiber.App, c Config) *API {
+	strictCasing()
 	a := &API{
 		Config: c, byCaller: identity.NewLimiter(c.CallerRate, identity.Rate{PerSecond: 100, Burst: 500}),
 		byAddress: identity.NewLimiter(c.AddressRate, identity.Rate{PerSecond: 200, Burst: 1000}),
