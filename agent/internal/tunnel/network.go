@@ -147,8 +147,8 @@ func (n *network) close() {
 	n.end() // under the lock: nobody enters afterwards
 	n.mu.Unlock()
 	n.endAssociations(nil)
+	n.link.Close() // before the stack, whose last resets would wait for room that nobody makes any more
 	n.stack.Close()
-	n.link.Close()
 	n.wg.Wait()
 	n.stack.Wait()
 }
