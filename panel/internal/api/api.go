@@ -111,7 +111,7 @@ func Mount(app *fiber.App, c Config) *API {
 	}
 	problemSchema(a.huma.OpenAPI())
 	if a.Live != nil {
-		watch := stream.Config{Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {
+		watch := stream.Config{Log: a.Log, Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {
 			p := problemOf(ctx, a.Log, err)
 			body, _ := json.Marshal(&p) // of texts and numbers alone
 			return body

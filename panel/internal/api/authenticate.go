@@ -198,6 +198,9 @@ func (a *API) watcher(c *fiber.Ctx) (stream.Caller, error) {
 		if now.err == nil && now.actor.Tenant == "" {
 			now.err = errs.New(errs.Unauthorized, "sign in first")
 		}
+		if now.err == nil && now.mustChange {
+			now.err = errs.New(errs.Denied, "change your password first: POST /me/password")
+		}
 		if now.err == nil && tenant != "" {
 			now.actor, now.err = a.Tenants.As(ctx, now.actor, tenant)
 		}

@@ -46,8 +46,8 @@ type Event struct {
 	Topic string            `json:"-"`
 	Whole bool              `json:"whole" doc:"forget what came before: set is all there is"`
 	Set   []json.RawMessage `json:"set" doc:"new and changed objects"`
-	Gone  []string          `json:"gone" doc:"keys of objects that are not there any more"`
-	More  bool              `json:"more" doc:"there are more than are shown"`
+	Gone  []string          `json:"gone" doc:"keys of objects that are not in the listing any more; with more, some may only have made room"`
+	More  bool              `json:"more" doc:"there are more than are shown: narrow the topic"`
 }
 
 // Hub serves the watchers of a panel. It is a run.Service: Close ends every stream.
@@ -127,6 +127,8 @@ func (h *Hub) Admit(who actor.Actor, w *Watch) (release func(), err error) {
 			return nil, err
 		}
 	}
+	slices.Sort(w.Topics)
+	w.Topics = slices.Compact(w.Topics)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 
 // warn notes which ingresses have more subscribers than their protocol serves well with these options.
 func (s *Service) warn(ctx context.Context, l []Ingress) error {
+	counted := map[[2]string]int{} // by node and kind
 	for i := range l {
 		g := &l[i]
 		kind, ok := protocol.Lookup(g.Kind)
@@ -21,9 +22,13 @@ func (s *Service) warn(ctx context.Context, l []Ingress) error {
 		if most == 0 {
 			continue
 		}
-		n, err := s.served(ctx, g.NodeID, g.Kind)
-		if err != nil {
-			return err
+		n, known := counted[[2]string{g.NodeID, g.Kind}]
+		if !known {
+			var err error
+			if n, err = s.served(ctx, g.NodeID, g.Kind); err != nil {
+				return err
+			}
+			counted[[2]string{g.NodeID, g.Kind}] = n
 		}
 		if n > most {
 			g.Warnings = append(g.Warnings, fmt.Sprintf("%d subscribers share this ingress, more than %d: %s", n, most, advice))

@@ -118,7 +118,7 @@ func (s *Service) Sessions(ctx context.Context, a actor.Actor, sid, cursor strin
 	out := []SessionRow{}
 	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
 		return tx.Query(ctx, "SELECT "+sessionColumns+` FROM session_record
-			WHERE subscriber_id = $1 AND (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $4`,
+			WHERE tenant_id = (SELECT s.tenant_id FROM subscriber s WHERE s.id = $1) AND subscriber_id = $1 AND (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $4`,
 			[]any{sid, before, after, limit}, func(r pg.Row) error {
 				var x SessionRow
 				err := x.scan(r)
@@ -150,8 +150,9 @@ func (s *Service) Live(ctx context.Context, a actor.Actor, f LiveFilter, cursor 
 		args = append(args, is)
 		query += " AND " + column + " = $" + strconv.Itoa(len(args))
 	}
-	if f.Subscriber != "" {
+	if f.Subscriber != "" { // with the tenant, which every index begins with
 		also("subscriber_id", f.Subscriber)
+		query += " AND tenant_id = (SELECT s.tenant_id FROM subscriber s WHERE s.id = $" + strconv.Itoa(len(args)) + ")"
 	} else {
 		also("tenant_id", a.Tenant)
 	}
@@ -159,6 +160,7 @@ func (s *Service) Live(ctx context.Context, a actor.Actor, f LiveFilter, cursor 
 		also("node_id", f.Node)
 	}
 	if a.Owner != "" {
+		also("tenant_id", a.Home)
 		also("(SELECT s.name FROM subscriber s WHERE s.id = session_record.subscriber_id)", a.Owner)
 	}
 	out := []SessionRow{}

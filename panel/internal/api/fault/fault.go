@@ -70,8 +70,12 @@ func typeRule(got, want string) string {
 	return "must not be a " + got
 }
 
+// deepest is how far objects may be nested in what is checked: requests are three or four deep.
+const deepest = 64
+
 // SameNameTwice returns the place of the first name that an object in a JSON text has twice. Which one would count is
-// nothing to guess at. A text that is no JSON is not its business.
+// nothing to guess at. A text that is no JSON is not its business; in one that is nested deeper than any request, nothing
+// below is looked at.
 func SameNameTwice(body []byte) string {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -116,6 +120,9 @@ func SameNameTwice(body []byte) string {
 				top.seen[name] = true
 				continue
 			}
+		}
+		if isEnd && len(at) >= deepest {
+			return ""
 		}
 		switch {
 		case isEnd && end == '{':

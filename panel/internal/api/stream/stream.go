@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -76,6 +77,7 @@ type Config struct {
 	Refuse func(*fiber.Ctx, error) error
 	// LastWord is the problem document of an error that ends a stream.
 	LastWord func(context.Context, error) []byte
+	Log      *slog.Logger
 }
 
 // Describe adds the endpoint to the surface's document.
@@ -116,6 +118,11 @@ func (s Config) Serve(c *fiber.Ctx) error {
 	ctx, conn := c.UserContext(), c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(out *bufio.Writer) {
 		defer release()
+		defer func() { // nothing around this goroutine catches it
+			if p := recover(); p != nil {
+				s.Log.ErrorContext(ctx, "stream failed unexpectedly", "panic", p)
+			}
+		}()
 		write := func(text string) error {
 			if err := conn.SetWriteDeadline(time.Now().Add(writeFor)); err != nil {
 				return err
