@@ -132,7 +132,7 @@ func (h *Hub) Admit(who actor.Actor, w *Watch) (release func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
-		return nil, errs.New(errs.Unavailable, "the panel is stopping")
+		return nil, stopping()
 	}
 	if h.streams[w.Credential] >= perCaller {
 		return nil, errs.New(errs.Throttled, "at most %d streams at once", perCaller)
@@ -154,23 +154,32 @@ func (h *Hub) Serve(w *Watch) error {
 	tick := time.NewTicker(Every)
 	defer tick.Stop()
 	for {
-		who, err := w.Who(h.ctx)
-		if err != nil {
-			return err
-		}
-		events, err := h.turn(who, w, known)
-		if err != nil {
-			return err
-		}
-		if err := w.Send(events); err != nil {
+		if err := h.serveTurn(w, known); err != nil {
+			if h.ctx.Err() != nil { // whatever it broke off
+				return stopping()
+			}
 			return err
 		}
 		select {
 		case <-h.ctx.Done():
-			return errs.New(errs.Unavailable, "the panel is stopping")
+			return stopping()
 		case <-tick.C:
 		}
 	}
+}
+
+func stopping() error { return errs.New(errs.Unavailable, "the panel is stopping") }
+
+func (h *Hub) serveTurn(w *Watch, known map[string]map[string]string) error {
+	who, err := w.Who(h.ctx)
+	if err != nil {
+		return err
+	}
+	events, err := h.turn(who, w, known)
+	if err != nil {
+		return err
+	}
+	return w.Send(events)
 }
 
 // turn looks at every topic once. A topic that cannot be read now is left as it was: the next turn comes soon.
