@@ -2,6 +2,8 @@ module culvert
 
 go 1.26.8
 
+ignore ./web/node_modules
+
 require (
 	github.com/alexedwards/argon2id v1.0.0
 	github.com/apernet/hysteria/core/v2 v2.12.1
