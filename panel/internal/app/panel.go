@@ -110,8 +110,7 @@ func newApplication(s *Services, c config.Config, version string, log *slog.Logg
 	})
 	h.Mount(app)
 	subapi.Mount(app, subapi.Config{Profiles: s.Profiles, ClientAddr: addr, Log: log})
-	mountRest(app, s, version)
-	return app, nil
+	return app, mountRest(app, s, version)
 }
 
 func commandConfig(s *Services, version string, log *slog.Logger) hestia.Config {
