@@ -2,7 +2,7 @@
 # Installs what `make run` and `make test` need on Debian or Ubuntu, and only what is missing:
 # PostgreSQL and Redis (Culvert starts private ones itself), curl, certificates, a C compiler (race detector), make, PHP
 # with curl (billing systems' clients are tested in their own language), and shadowsocks-libev (its client is a test peer;
-# its service stays off).
+# its service stays off), and Chromium. Node for the web app is deploy/node.sh's.
 # Makes the system account "culvert", which those servers run as when Culvert is started by root.
 # Says what it does; a second run does nothing.
 set -euo pipefail
@@ -17,6 +17,7 @@ command -v redis-server >/dev/null                || missing+=(redis-server)
 command -v curl >/dev/null                        || missing+=(curl)
 command -v gcc  >/dev/null                        || missing+=(gcc libc6-dev)
 command -v make >/dev/null                        || missing+=(make)
+command -v openssl >/dev/null                     || missing+=(openssl) # deploy/node.sh checks what it fetches
 [ -e /etc/ssl/certs/ca-certificates.crt ]         || missing+=(ca-certificates)
 
 if [ "${1:-test}" != run ]; then # what only tests need: clients that we did not write, and network namespaces for them
@@ -25,6 +26,7 @@ if [ "${1:-test}" != run ]; then # what only tests need: clients that we did not
 	command -v wg-quick >/dev/null || missing+=(wireguard-tools)
 	command -v nft >/dev/null      || missing+=(nftables)
 	command -v ip >/dev/null       || missing+=(iproute2)
+	command -v chromium >/dev/null || missing+=(chromium fonts-noto-cjk) # the web app's tests click through it
 fi
 
 as_root=()

@@ -13,6 +13,8 @@ import (
 	"culvert/shared/protocol"
 )
 
+//go:generate go run ./document ../../../web/openapi.json
+
 const documentName = "openapi.json"
 
 // serveDocument serves the document of the mounted endpoints. It is made once, here: what it says of ingress options is more
