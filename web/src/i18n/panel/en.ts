@@ -1,9 +1,16 @@
 import app from './en/app.json'
 import auth from './en/auth.json'
 import common from './en/common.json'
+import devices from './en/devices.json'
 import form from './en/form.json'
+import links from './en/links.json'
 import palette from './en/palette.json'
+import plans from './en/plans.json'
+import reason from './en/reason.json'
+import reset from './en/reset.json'
+import status from './en/status.json'
+import subscribers from './en/subscribers.json'
 import table from './en/table.json'
 import traffic from './en/traffic.json'
 
-export default { app, auth, common, form, palette, table, traffic }
+export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }

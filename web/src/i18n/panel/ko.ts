@@ -1,9 +1,16 @@
 import app from './ko/app.json'
 import auth from './ko/auth.json'
 import common from './ko/common.json'
+import devices from './ko/devices.json'
 import form from './ko/form.json'
+import links from './ko/links.json'
 import palette from './ko/palette.json'
+import plans from './ko/plans.json'
+import reason from './ko/reason.json'
+import reset from './ko/reset.json'
+import status from './ko/status.json'
+import subscribers from './ko/subscribers.json'
 import table from './ko/table.json'
 import traffic from './ko/traffic.json'
 
-export default { app, auth, common, form, palette, table, traffic }
+export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }

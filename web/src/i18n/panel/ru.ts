@@ -1,9 +1,16 @@
 import app from './ru/app.json'
 import auth from './ru/auth.json'
 import common from './ru/common.json'
+import devices from './ru/devices.json'
 import form from './ru/form.json'
+import links from './ru/links.json'
 import palette from './ru/palette.json'
+import plans from './ru/plans.json'
+import reason from './ru/reason.json'
+import reset from './ru/reset.json'
+import status from './ru/status.json'
+import subscribers from './ru/subscribers.json'
 import table from './ru/table.json'
 import traffic from './ru/traffic.json'
 
-export default { app, auth, common, form, palette, table, traffic }
+export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }

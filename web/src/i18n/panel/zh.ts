@@ -1,9 +1,16 @@
 import app from './zh/app.json'
 import auth from './zh/auth.json'
 import common from './zh/common.json'
+import devices from './zh/devices.json'
 import form from './zh/form.json'
+import links from './zh/links.json'
 import palette from './zh/palette.json'
+import plans from './zh/plans.json'
+import reason from './zh/reason.json'
+import reset from './zh/reset.json'
+import status from './zh/status.json'
+import subscribers from './zh/subscribers.json'
 import table from './zh/table.json'
 import traffic from './zh/traffic.json'
 
-export default { app, auth, common, form, palette, table, traffic }
+export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }

@@ -5,9 +5,17 @@ import { asApiError } from '@/lib/problem'
 export interface ApiForm<T extends Record<string, unknown>> {
   form: UseFormReturnType<T>
   submit: (e?: React.FormEvent<HTMLFormElement>) => void
+  /** What an input of the field is given. */
+  bind: <K extends keyof T & string>(name: K) => Bound<T[K]>
   busy: boolean
   fault: string
-  setFault: (s: string) => void
+}
+
+export interface Bound<V> {
+  value: V
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- inputs give events, texts, numbers or lists; the form takes them all
+  onChange: (v: any) => void
+  error?: React.ReactNode
 }
 
 /** useApiForm sends a form's values; what the panel refuses is shown at the field that it names, everything else above. */
@@ -37,5 +45,9 @@ export function useApiForm<T extends Record<string, unknown>>(
       setBusy(false)
     }
   }
-  return { form, submit: (e) => form.onSubmit((v) => void run(v as T))(e), busy, fault, setFault }
+  return {
+    form, busy, fault,
+    submit: (e) => form.onSubmit((v) => void run(v as T))(e),
+    bind: (name) => form.getInputProps(name) as Bound<T[typeof name]>,
+  }
 }
