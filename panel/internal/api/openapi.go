@@ -75,6 +75,9 @@ func neverNull(v any) {
 // or say otherwise when they are missing, so none is required here.
 func describeOptions(schemas object) (map[string]string, error) {
 	r := huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, _ string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
 		pkg := path.Base(t.PkgPath())
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + t.Name()
 	})
@@ -94,7 +97,56 @@ func describeOptions(schemas object) (map[string]string, error) {
 		delete(s.(object), "required")
 		schemas[name] = s
 	}
+	for _, k := range protocol.Kinds() {
+		if err := describeDefaults(k, out[k.Name], schemas); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
+}
+
+// describeDefaults adds what an option is when it is left out, by the word of the protocol itself, and which options are
+// written but never shown.
+func describeDefaults(k protocol.Kind, ref string, schemas object) error {
+	raw := json.RawMessage("{}")
+	var err error
+	if k.Complete != nil {
+		if raw, err = k.Complete(raw); err != nil {
+			return err
+		}
+	}
+	if raw, err = k.Normalize(raw); err != nil {
+		return err
+	}
+	var defaults object
+	if err := json.Unmarshal(raw, &defaults); err != nil {
+		return err
+	}
+	props := named(schemas, ref)["properties"].(object)
+	for _, name := range k.Hidden {
+		delete(defaults, name)
+		props[name].(object)["writeOnly"] = true
+	}
+	setDefaults(schemas, props, defaults)
+	return nil
+}
+
+func named(schemas object, ref string) object {
+	return schemas[path.Base(ref)].(object)
+}
+
+func setDefaults(schemas, props, defaults object) {
+	for name, v := range defaults {
+		p, ok := props[name].(object)
+		if !ok {
+			continue
+		}
+		if inner, ok := v.(object); ok && p["$ref"] != nil {
+			setDefaults(schemas, named(schemas, p["$ref"].(string))["properties"].(object), inner)
+			continue
+		}
+		p["default"] = v
+	}
 }
 
 // describeIngress says what options an ingress takes: by its kind, where the kind is in the same object.

@@ -11,11 +11,11 @@ import (
 
 // Masquerade is what somebody sees who speaks HTTP/3 to the port without a credential.
 type Masquerade struct {
-	Type    string            `json:"type"`              // 404 (default), string, redirect or proxy
-	Status  int               `json:"status,omitempty"`  // string: 200 when absent; redirect: 302 when absent
-	Headers map[string]string `json:"headers,omitempty"` // string only
-	Content string            `json:"content,omitempty"` // string only
-	URL     string            `json:"url,omitempty"`     // redirect and proxy
+	Type    string            `json:"type" enum:"404,string,redirect,proxy"` // 404 (default), string, redirect or proxy
+	Status  int               `json:"status,omitempty"`                      // string: 200 when absent; redirect: 302 when absent
+	Headers map[string]string `json:"headers,omitempty"`                     // string only
+	Content string            `json:"content,omitempty"`                     // string only
+	URL     string            `json:"url,omitempty"`                         // redirect and proxy
 	// AllowPrivate lets proxy reach private, loopback and link-local addresses. Without it a masquerade page cannot be
 	// turned into a view of the node's own network.
 	AllowPrivate bool `json:"allow_private"`

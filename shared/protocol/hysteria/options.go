@@ -33,14 +33,14 @@ type Options struct {
 
 // Obfs hides that the packets are QUIC. It costs throughput.
 type Obfs struct {
-	Type     string `json:"type"` // salamander
+	Type     string `json:"type" enum:"salamander"`
 	Password string `json:"password"`
 }
 
 // Congestion picks the controller for connections whose rate the client did not state.
 type Congestion struct {
-	Type       string `json:"type"`                  // bbr (default) or reno
-	BBRProfile string `json:"bbr_profile,omitempty"` // standard (default), conservative or aggressive
+	Type       string `json:"type" enum:"bbr,reno"`
+	BBRProfile string `json:"bbr_profile,omitempty" enum:"standard,conservative,aggressive"`
 }
 
 // QUIC tunes the transport. The library raises a window from its initial to its largest size as it is used.

@@ -48,13 +48,13 @@ func methods() []Method {
 
 // Options of a Shadowsocks ingress.
 type Options struct {
-	Method             string `json:"method"`                         // default 2022-blake3-aes-128-gcm
-	Key                string `json:"key,omitempty" secret:"true"`    // of the server, 2022 methods only: 16 or 32 bytes in base64. The panel makes one when it is left out
-	UDP                bool   `json:"udp"`                            // default true
-	HandshakeTimeoutMS int64  `json:"handshake_timeout_ms"`           // from accept to a complete request, and how long strangers are kept; default 15000
-	UDPIdleTimeoutMS   int64  `json:"udp_idle_timeout_ms"`            // a UDP session without datagrams ends; default 120000
-	UDPSessions        int64  `json:"udp_sessions"`                   // at once, all subscribers together; default 8192
-	UDPSessionsEach    int64  `json:"udp_sessions_of_one_subscriber"` // at once; default 256
+	Method             string `json:"method" enum:"2022-blake3-aes-128-gcm,2022-blake3-aes-256-gcm,aes-128-gcm,aes-256-gcm,chacha20-ietf-poly1305"` // default 2022-blake3-aes-128-gcm
+	Key                string `json:"key,omitempty" secret:"true"`                                                                                  // of the server, 2022 methods only: 16 or 32 bytes in base64. The panel makes one when it is left out
+	UDP                bool   `json:"udp"`                                                                                                          // default true
+	HandshakeTimeoutMS int64  `json:"handshake_timeout_ms"`                                                                                         // from accept to a complete request, and how long strangers are kept; default 15000
+	UDPIdleTimeoutMS   int64  `json:"udp_idle_timeout_ms"`                                                                                          // a UDP session without datagrams ends; default 120000
+	UDPSessions        int64  `json:"udp_sessions"`                                                                                                 // at once, all subscribers together; default 8192
+	UDPSessionsEach    int64  `json:"udp_sessions_of_one_subscriber"`                                                                               // at once; default 256
 }
 
 // Parse reads options strictly and fills the defaults.

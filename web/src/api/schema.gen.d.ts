@@ -1376,10 +1376,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        ".": {
-            password?: string;
-            type?: string;
-        };
         AccessKey: {
             addresses: string[];
             comment: string;
@@ -1887,60 +1883,116 @@ export interface components {
             version: number;
         };
         HttpproxyOptions: {
-            /** Format: int64 */
-            header_timeout_ms?: number;
-            /** Format: int64 */
-            idle_timeout_ms?: number;
-            /** Format: int64 */
-            max_header_bytes?: number;
-            realm?: string;
-            tls?: boolean;
+            /**
+             * Format: int64
+             * @default 15000
+             */
+            header_timeout_ms: number;
+            /**
+             * Format: int64
+             * @default 90000
+             */
+            idle_timeout_ms: number;
+            /**
+             * Format: int64
+             * @default 65536
+             */
+            max_header_bytes: number;
+            /** @default proxy */
+            realm: string;
+            /** @default false */
+            tls: boolean;
         };
         HysteriaCongestion: {
-            bbr_profile?: string;
-            type?: string;
+            /** @enum {string} */
+            bbr_profile?: "standard" | "conservative" | "aggressive";
+            /**
+             * @default bbr
+             * @enum {string}
+             */
+            type: "bbr" | "reno";
         };
         HysteriaMasquerade: {
-            allow_private?: boolean;
+            /** @default false */
+            allow_private: boolean;
             content?: string;
             headers?: {
                 [key: string]: string;
             };
             /** Format: int64 */
             status?: number;
-            type?: string;
+            /**
+             * @default 404
+             * @enum {string}
+             */
+            type: "404" | "string" | "redirect" | "proxy";
             url?: string;
+        };
+        HysteriaObfs: {
+            password?: string;
+            /** @enum {string} */
+            type?: "salamander";
         };
         HysteriaOptions: {
             congestion?: components["schemas"]["HysteriaCongestion"];
-            /** Format: int64 */
-            down_mbps?: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            down_mbps: number;
             ignore_client_bandwidth?: boolean;
-            insecure?: boolean;
+            /** @default false */
+            insecure: boolean;
             masquerade?: components["schemas"]["HysteriaMasquerade"];
-            obfs?: components["schemas"]["."];
+            obfs?: components["schemas"]["HysteriaObfs"];
             quic?: components["schemas"]["HysteriaQUIC"];
             sni?: string;
-            udp?: boolean;
-            /** Format: int64 */
-            udp_idle_timeout_ms?: number;
-            /** Format: int64 */
-            up_mbps?: number;
+            /** @default true */
+            udp: boolean;
+            /**
+             * Format: int64
+             * @default 60000
+             */
+            udp_idle_timeout_ms: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            up_mbps: number;
         };
         HysteriaQUIC: {
-            disable_path_mtu_discovery?: boolean;
-            /** Format: int64 */
-            initial_conn_window?: number;
-            /** Format: int64 */
-            initial_stream_window?: number;
-            /** Format: int64 */
-            max_conn_window?: number;
-            /** Format: int64 */
-            max_idle_timeout_ms?: number;
-            /** Format: int64 */
-            max_incoming_streams?: number;
-            /** Format: int64 */
-            max_stream_window?: number;
+            /** @default false */
+            disable_path_mtu_discovery: boolean;
+            /**
+             * Format: int64
+             * @default 20971520
+             */
+            initial_conn_window: number;
+            /**
+             * Format: int64
+             * @default 8388608
+             */
+            initial_stream_window: number;
+            /**
+             * Format: int64
+             * @default 20971520
+             */
+            max_conn_window: number;
+            /**
+             * Format: int64
+             * @default 30000
+             */
+            max_idle_timeout_ms: number;
+            /**
+             * Format: int64
+             * @default 1024
+             */
+            max_incoming_streams: number;
+            /**
+             * Format: int64
+             * @default 8388608
+             */
+            max_stream_window: number;
         };
         Ingress: {
             certificate_id: string | null;
@@ -2463,17 +2515,34 @@ export interface components {
             web_page_url: string;
         };
         ShadowsocksOptions: {
-            /** Format: int64 */
-            handshake_timeout_ms?: number;
+            /**
+             * Format: int64
+             * @default 15000
+             */
+            handshake_timeout_ms: number;
             key?: string;
-            method?: string;
-            udp?: boolean;
-            /** Format: int64 */
-            udp_idle_timeout_ms?: number;
-            /** Format: int64 */
-            udp_sessions?: number;
-            /** Format: int64 */
-            udp_sessions_of_one_subscriber?: number;
+            /**
+             * @default 2022-blake3-aes-128-gcm
+             * @enum {string}
+             */
+            method: "2022-blake3-aes-128-gcm" | "2022-blake3-aes-256-gcm" | "2022-blake3-chacha20-poly1305" | "aes-128-gcm" | "aes-256-gcm" | "chacha20-ietf-poly1305";
+            /** @default true */
+            udp: boolean;
+            /**
+             * Format: int64
+             * @default 120000
+             */
+            udp_idle_timeout_ms: number;
+            /**
+             * Format: int64
+             * @default 8192
+             */
+            udp_sessions: number;
+            /**
+             * Format: int64
+             * @default 256
+             */
+            udp_sessions_of_one_subscriber: number;
         };
         ShownEndpoint: {
             /** @description WireGuard: whose it is */
@@ -2511,13 +2580,21 @@ export interface components {
             token?: string;
         };
         SocksOptions: {
-            /** Format: int64 */
-            handshake_timeout_ms?: number;
+            /**
+             * Format: int64
+             * @default 15000
+             */
+            handshake_timeout_ms: number;
             public_address?: string;
-            tls?: boolean;
-            udp?: boolean;
-            /** Format: int64 */
-            udp_idle_timeout_ms?: number;
+            /** @default false */
+            tls: boolean;
+            /** @default true */
+            udp: boolean;
+            /**
+             * Format: int64
+             * @default 120000
+             */
+            udp_idle_timeout_ms: number;
         };
         State: {
             /** Format: int64 */
@@ -2665,14 +2742,23 @@ export interface components {
             endpoint_host?: string;
             /** Format: int32 */
             endpoint_port?: number;
-            /** Format: int64 */
-            keepalive_s?: number;
-            /** Format: int64 */
-            mtu?: number;
-            pool4?: string;
-            pool6?: string;
+            /**
+             * Format: int64
+             * @default 25
+             */
+            keepalive_s: number;
+            /**
+             * Format: int64
+             * @default 1420
+             */
+            mtu: number;
+            /** @default 10.64.0.0/12 */
+            pool4: string;
+            /** @default fd64:6376::/64 */
+            pool6: string;
             private_key?: string;
-            upstream?: string;
+            /** @default 1.1.1.1:53 */
+            upstream: string;
         };
     };
     responses: never;

@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, lazyRouteComponent, redirect }
 import { meQuery } from '@/api/me'
 import { signInSearch } from '@/features/auth/search'
 import { jobsSearch } from '@/features/jobs/search'
-import { nodeSearch } from '@/features/nodes/search'
+import { nodeSearch, nodesSearch } from '@/features/nodes/search'
 import { settingsSearch } from '@/features/settings/search'
 import { subscribersSearch } from '@/features/subscribers/search'
 import { asApiError } from '@/lib/problem'
@@ -47,7 +47,7 @@ const pages = [
     component: lazyRouteComponent(() => import('@/features/subscribers/SubscribersPage'), 'SubscribersPage'),
   }),
   createRoute({
-    getParentRoute: under, path: '/nodes', staticData: { need: 'node:read', operator: true },
+    getParentRoute: under, path: '/nodes', validateSearch: nodesSearch, staticData: { need: 'node:read', operator: true },
     component: lazyRouteComponent(() => import('@/features/nodes/NodesPage'), 'NodesPage'),
   }),
   createRoute({

@@ -1,16 +1,22 @@
 import app from './en/app.json'
 import auth from './en/auth.json'
+import certificates from './en/certificates.json'
 import common from './en/common.json'
 import devices from './en/devices.json'
 import form from './en/form.json'
+import groups from './en/groups.json'
+import jobs from './en/jobs.json'
 import links from './en/links.json'
+import nodes from './en/nodes.json'
+import options from './en/options.json'
 import palette from './en/palette.json'
 import plans from './en/plans.json'
 import reason from './en/reason.json'
 import reset from './en/reset.json'
+import services from './en/services.json'
 import status from './en/status.json'
 import subscribers from './en/subscribers.json'
 import table from './en/table.json'
 import traffic from './en/traffic.json'
 
-export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }
+export default { app, auth, certificates, common, devices, form, groups, jobs, links, nodes, options, palette, plans, reason, reset, services, status, subscribers, table, traffic }

@@ -1,16 +1,22 @@
 import app from './ko/app.json'
 import auth from './ko/auth.json'
+import certificates from './ko/certificates.json'
 import common from './ko/common.json'
 import devices from './ko/devices.json'
 import form from './ko/form.json'
+import groups from './ko/groups.json'
+import jobs from './ko/jobs.json'
 import links from './ko/links.json'
+import nodes from './ko/nodes.json'
+import options from './ko/options.json'
 import palette from './ko/palette.json'
 import plans from './ko/plans.json'
 import reason from './ko/reason.json'
 import reset from './ko/reset.json'
+import services from './ko/services.json'
 import status from './ko/status.json'
 import subscribers from './ko/subscribers.json'
 import table from './ko/table.json'
 import traffic from './ko/traffic.json'
 
-export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }
+export default { app, auth, certificates, common, devices, form, groups, jobs, links, nodes, options, palette, plans, reason, reset, services, status, subscribers, table, traffic }

@@ -1,16 +1,22 @@
 import app from './ru/app.json'
 import auth from './ru/auth.json'
+import certificates from './ru/certificates.json'
 import common from './ru/common.json'
 import devices from './ru/devices.json'
 import form from './ru/form.json'
+import groups from './ru/groups.json'
+import jobs from './ru/jobs.json'
 import links from './ru/links.json'
+import nodes from './ru/nodes.json'
+import options from './ru/options.json'
 import palette from './ru/palette.json'
 import plans from './ru/plans.json'
 import reason from './ru/reason.json'
 import reset from './ru/reset.json'
+import services from './ru/services.json'
 import status from './ru/status.json'
 import subscribers from './ru/subscribers.json'
 import table from './ru/table.json'
 import traffic from './ru/traffic.json'
 
-export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }
+export default { app, auth, certificates, common, devices, form, groups, jobs, links, nodes, options, palette, plans, reason, reset, services, status, subscribers, table, traffic }

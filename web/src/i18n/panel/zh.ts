@@ -1,16 +1,22 @@
 import app from './zh/app.json'
 import auth from './zh/auth.json'
+import certificates from './zh/certificates.json'
 import common from './zh/common.json'
 import devices from './zh/devices.json'
 import form from './zh/form.json'
+import groups from './zh/groups.json'
+import jobs from './zh/jobs.json'
 import links from './zh/links.json'
+import nodes from './zh/nodes.json'
+import options from './zh/options.json'
 import palette from './zh/palette.json'
 import plans from './zh/plans.json'
 import reason from './zh/reason.json'
 import reset from './zh/reset.json'
+import services from './zh/services.json'
 import status from './zh/status.json'
 import subscribers from './zh/subscribers.json'
 import table from './zh/table.json'
 import traffic from './zh/traffic.json'
 
-export default { app, auth, common, devices, form, links, palette, plans, reason, reset, status, subscribers, table, traffic }
+export default { app, auth, certificates, common, devices, form, groups, jobs, links, nodes, options, palette, plans, reason, reset, services, status, subscribers, table, traffic }
