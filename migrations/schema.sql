@@ -212,6 +212,30 @@ CREATE TABLE public.audit (
 
 ALTER TABLE ONLY public.audit FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.branding (
+    tenant_id text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    accent text DEFAULT ''::text NOT NULL,
+    support_url text DEFAULT ''::text NOT NULL,
+    support_email text DEFAULT ''::text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    host text DEFAULT ''::text NOT NULL,
+    logo bytea,
+    logo_type text DEFAULT ''::text NOT NULL,
+    logo_tag text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT branding_accent_check CHECK ((accent ~ '^(#[0-9a-f]{6})?$'::text)),
+    CONSTRAINT branding_host_check CHECK ((length(host) <= 253)),
+    CONSTRAINT branding_language_check CHECK ((language = ANY (ARRAY[''::text, 'en'::text, 'zh'::text, 'ko'::text, 'ru'::text]))),
+    CONSTRAINT branding_logo_check CHECK ((length(logo) <= 131072)),
+    CONSTRAINT branding_support_email_check CHECK ((length(support_email) <= 254)),
+    CONSTRAINT branding_support_url_check CHECK ((length(support_url) <= 512)),
+    CONSTRAINT branding_title_check CHECK ((length(title) <= 64))
+);
+
+ALTER TABLE ONLY public.branding FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.certificate (
     tenant_id text NOT NULL,
     id text NOT NULL,
@@ -492,6 +516,8 @@ CREATE TABLE public.login (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    CONSTRAINT login_language_check CHECK ((language = ANY (ARRAY[''::text, 'en'::text, 'zh'::text, 'ko'::text, 'ru'::text]))),
     CONSTRAINT login_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
     CONSTRAINT login_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'billing'::text, 'support'::text, 'readonly'::text, 'custom'::text]))),
     CONSTRAINT login_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])))
@@ -867,6 +893,9 @@ ALTER TABLE ONLY public.api_setting
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.branding
+    ADD CONSTRAINT branding_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_id_key UNIQUE (id);
 
@@ -1079,6 +1108,8 @@ ALTER TABLE ONLY public.usage_total
 
 CREATE INDEX audit_tenant_id_object_id_idx ON public.audit USING btree (tenant_id, object, id DESC);
 
+CREATE UNIQUE INDEX branding_host ON public.branding USING btree (host) WHERE (host <> ''::text);
+
 CREATE INDEX desired_subscriber_revision ON public.desired_subscriber USING btree (node_id, revision);
 
 CREATE INDEX device_ingress_id_idx ON public.device USING btree (ingress_id) WHERE (ingress_id IS NOT NULL);
@@ -1181,6 +1212,9 @@ ALTER TABLE ONLY public.api_setting
 
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.branding
+    ADD CONSTRAINT branding_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
@@ -1290,6 +1324,8 @@ ALTER TABLE public.api_setting ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.branding ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.certificate ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
@@ -1361,6 +1397,8 @@ CREATE POLICY system_all ON public.access_key TO culvert_system USING (true) WIT
 CREATE POLICY system_all ON public.api_setting TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.audit TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.branding TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1443,6 +1481,12 @@ CREATE POLICY tenant_subtree ON public.api_setting TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.audit TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.branding TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1654,6 +1698,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_setting TO culvert_system;
 
 GRANT SELECT,INSERT ON TABLE public.audit TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.branding TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.branding TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_system;

@@ -16,7 +16,7 @@ func panelRanks() map[string]int {
 		"pg actor config",
 		"outbox audit vault live",
 		"jobs", // above what it carries: it finishes outbox rows, records who sent a job and seals the keys that sign it
-		"tenant",
+		"tenant brand",
 		"identity",
 		"billing fleet cert",
 		"subscriber network",

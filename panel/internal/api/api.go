@@ -19,9 +19,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/branding"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -60,6 +62,7 @@ type Services struct {
 	Usage    *usage.Service
 	Jobs     *jobs.Nodes
 	Live     *live.Hub
+	Brands   *brand.Service
 }
 
 // Config of the surface.
@@ -104,6 +107,7 @@ func Mount(app *fiber.App, c Config) *API {
 	} {
 		add(a)
 	}
+	branding.Endpoints(&a.surface, a.Brands)
 	rest.ProblemSchema(a.surface.Huma.OpenAPI())
 	if a.Live != nil {
 		watch := stream.Config{Log: a.Log, Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {

@@ -20,6 +20,7 @@ import (
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -69,7 +70,7 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 	services := api.Services{
 		DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
 		Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
-		Jobs: nodes, Devices: devices,
+		Jobs: nodes, Devices: devices, Brands: &brand.Service{DB: w.DB, Host: "panel.example"},
 		Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
 	}
 	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl)...)
@@ -126,6 +127,9 @@ func (w *world) do(t testing.TB, c call) reply {
 	}
 	for k, v := range c.header {
 		r.Header.Set(k, v)
+		if k == "Host" && v != "" {
+			r.Host = v
+		}
 	}
 	resp, err := w.app.Test(r, -1)
 	if err != nil {

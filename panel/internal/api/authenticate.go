@@ -46,6 +46,7 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 		}
 	}
 	who.Address, who.Agent = from.String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
+	who.Host = string(c.Request().Host())
 	who.Actor.Address, who.Actor.Trace = who.Address, rest.TraceOf(ctx)
 	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && who.Err == nil && who.Actor.Tenant != "" {
 		who.Actor, who.Err = a.Tenants.As(ctx, who.Actor, tid)

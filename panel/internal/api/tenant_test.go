@@ -49,6 +49,8 @@ func bodyOf(op api.Operation) any {
 		return map[string]any{"bytes": 1}
 	case op.Method == "PUT" && strings.HasPrefix(op.Path, "/certificates"):
 		return map[string]any{"chain": "x", "key": "y"}
+	case strings.HasSuffix(op.Path, "/logo"):
+		return "RIFF\x00\x00\x00\x00WEBPVP8 "
 	case op.Method == "PATCH":
 		return map[string]any{}
 	}

@@ -10,6 +10,7 @@ import (
 	"culvert/migrations"
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
@@ -87,6 +88,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	s.DB, s.Vault = db, v
 	s.Fleet = fleet.New(fleet.Config{DB: db, Vault: v, Heartbeat: heartbeat})
 	s.Tenants = &tenant.Service{DB: db}
+	s.Brands = &brand.Service{DB: db, Host: strings.ToLower(c.PublicURL.Hostname())}
 	s.Plans = &billing.Service{DB: db, Groups: s.Fleet}
 	s.Certs = &cert.Service{DB: db, Vault: v}
 	s.Network = &network.Service{DB: db, Vault: v}
