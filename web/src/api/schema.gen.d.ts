@@ -88,6 +88,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a tenant's pages look; the operator's for a realm or host that nobody has */
+        get: operations["get-public-branding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/branding/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of a tenant's pages */
+        get: operations["get-public-logo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/certificates": {
         parameters: {
             query?: never;
@@ -506,7 +540,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change my address and language */
+        patch: operations["change-me"];
         trace?: never;
     };
     "/me/password": {
@@ -1352,6 +1387,54 @@ export interface paths {
         patch: operations["update-tenant"];
         trace?: never;
     };
+    "/tenants/{id}/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a tenant's pages look, as it was set
+         * @description Needs tenant:read.
+         */
+        get: operations["get-branding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how a tenant's pages look
+         * @description Needs tenant:write.
+         */
+        patch: operations["update-branding"];
+        trace?: never;
+    };
+    "/tenants/{id}/branding/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a tenant's pages a picture
+         * @description Needs tenant:write.
+         */
+        put: operations["set-logo"];
+        post?: never;
+        /**
+         * Take the picture away
+         * @description Needs tenant:write.
+         */
+        delete: operations["delete-logo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/unbooked-usage": {
         parameters: {
             query?: never;
@@ -1394,6 +1477,26 @@ export interface components {
             permissions: string[];
             sets: string[];
             tenant_id: string;
+        };
+        Brand: {
+            /** @description #rrggbb */
+            accent: string;
+            /** @description host name by which the tenant's pages are found */
+            host: string;
+            /** @description en, zh, ko or ru; empty: what the browser asks for */
+            language: string;
+            /** @description changes with the picture; empty: none */
+            logo_tag: string;
+            realm: string;
+            support_email: string;
+            support_url: string;
+            tenant_id: string;
+            /** @description empty: the tenant's name */
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
         };
         Bucket: {
             /** Format: date-time */
@@ -1773,6 +1876,8 @@ export interface components {
             created_at: string;
             email: string;
             id: string;
+            /** @description empty: what the tenant's pages are in */
+            language: string;
             /** Format: date-time */
             last_login_at: string | null;
             must_change_password: boolean;
@@ -2080,6 +2185,8 @@ export interface components {
             created_at: string;
             email: string;
             id: string;
+            /** @description empty: what the tenant's pages are in */
+            language: string;
             /** Format: date-time */
             last_login_at: string | null;
             must_change_password: boolean;
@@ -2103,13 +2210,21 @@ export interface components {
             minutes?: number;
         };
         Me: {
+            email: string;
             id: string;
             kind: string;
+            /** @description en, zh, ko or ru; empty: what the tenant's pages are in */
+            language: string;
             must_change_password: boolean;
             name: string;
             operator: boolean;
             permissions: string[];
+            /** @description of the tenant; empty: the operator's */
+            realm: string;
             tenant: string;
+            tenant_name: string;
+            /** @description of the panel */
+            version: string;
         };
         NewPasswordRequestBody: {
             /** @description empty: generated */
@@ -2277,6 +2392,16 @@ export interface components {
             new_password: string;
             old_password: string;
         };
+        PatchBrandingBody: {
+            /** @description #rrggbb */
+            accent?: string;
+            host?: string;
+            /** @enum {string} */
+            language?: "" | "en" | "zh" | "ko" | "ru";
+            support_email?: string;
+            support_url?: string;
+            title?: string;
+        };
         PatchDeviceBody: {
             disabled?: boolean;
             /** @description null: any */
@@ -2303,6 +2428,11 @@ export interface components {
             permissions?: string[];
             /** @enum {string} */
             role?: "owner" | "admin" | "billing" | "support" | "readonly" | "custom";
+        };
+        PatchMeBody: {
+            email?: string;
+            /** @enum {string} */
+            language?: "" | "en" | "zh" | "ko" | "ru";
         };
         PatchNodeBody: {
             comment?: string;
@@ -2456,6 +2586,15 @@ export interface components {
             /** @description urn:culvert:error: and the kind */
             type: string;
         };
+        Public: {
+            accent: string;
+            language: string;
+            logo_url: string;
+            realm: string;
+            support_email: string;
+            support_url: string;
+            title: string;
+        };
         ReplaceCertBody: {
             chain: string;
             key: string;
@@ -2525,7 +2664,7 @@ export interface components {
              * @default 2022-blake3-aes-128-gcm
              * @enum {string}
              */
-            method: "2022-blake3-aes-128-gcm" | "2022-blake3-aes-256-gcm" | "2022-blake3-chacha20-poly1305" | "aes-128-gcm" | "aes-256-gcm" | "chacha20-ietf-poly1305";
+            method: "2022-blake3-aes-128-gcm" | "2022-blake3-aes-256-gcm" | "aes-128-gcm" | "aes-256-gcm" | "chacha20-ietf-poly1305";
             /** @default true */
             udp: boolean;
             /**
@@ -2948,6 +3087,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-public-branding": {
+        parameters: {
+            query?: {
+                /** @description absent: by the host that was asked, else the operator's */
+                realm?: string;
+                /** @description not read: it makes the address of a picture change with it */
+                v?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Public"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-public-logo": {
+        parameters: {
+            query?: {
+                /** @description absent: by the host that was asked, else the operator's */
+                realm?: string;
+                /** @description not read: it makes the address of a picture change with it */
+                v?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
                 };
             };
             /** @description Error */
@@ -3952,6 +4162,39 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchMeBody"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -6016,6 +6259,142 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Tenant"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "update-branding": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version this change is made to */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchBrandingBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

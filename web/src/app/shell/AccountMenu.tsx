@@ -10,7 +10,7 @@ export function AccountMenu() {
   const { t } = useTranslation()
   const client = useQueryClient()
   const me = useMe()
-  const tenant = (me as { tenant_name?: string }).tenant_name
+  const tenant = me.tenant_name
   return (
     <Menu width={220}>
       <Menu.Target>

@@ -4,6 +4,6 @@ import { useMe } from '@/api/me'
 import { Brand } from '@/ui/layout/Brand'
 
 export function BrandMark() {
-  const { data } = useQuery(brandingQuery((useMe() as { realm?: string }).realm))
+  const { data } = useQuery(brandingQuery(useMe().realm))
   return <Brand title={data?.title || 'Culvert'} logo={data?.logo_url} />
 }

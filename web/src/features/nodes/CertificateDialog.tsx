@@ -21,7 +21,7 @@ export function CertificateDialog({ replaces, onClose }: { replaces?: Certificat
     <FormDialog opened title={replaces ? t('certificates.replaceTitle', { name: replaces.name }) : t('certificates.add')} onClose={onClose} of={f} action={replaces ? t('certificates.replace') : t('certificates.add')}>
       {!replaces && (
         <>
-          <SegmentedControl aria-label={t('certificates.source')} value={way} onChange={(v) => setWay(v as 'made')} data={[{ value: 'made', label: t('certificates.sources.self_signed') }, { value: 'import', label: t('certificates.sources.imported') }]} />
+          <SegmentedControl aria-label={t('certificates.source')} value={way} onChange={(v) => setWay(v as 'made')} data={[{ value: 'made', label: t('certificates.sources.self_signed') }, { value: 'import', label: t('certificates.sources.import') }]} />
           <TextInput label={t('common.name')} withAsterisk {...f.bind('name')} />
         </>
       )}
