@@ -651,6 +651,24 @@ CREATE TABLE public.plan (
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_session (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    token_hash bytea NOT NULL,
+    generation bigint,
+    proof bytea,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT portal_session_check CHECK (((generation IS NULL) <> (proof IS NULL)))
+);
+
+ALTER TABLE ONLY public.portal_session FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.profile_setting (
     tenant_id text NOT NULL,
     remark text NOT NULL,
@@ -1058,6 +1076,15 @@ ALTER TABLE ONLY public.plan
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
 
@@ -1141,6 +1168,10 @@ CREATE INDEX node_group_member_tenant_id_node_id_idx ON public.node_group_member
 CREATE INDEX outbox_done ON public.outbox USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (done_at IS NULL);
+
+CREATE INDEX portal_session_expires_at_idx ON public.portal_session USING btree (expires_at);
+
+CREATE INDEX portal_session_tenant_id_subscriber_id_idx ON public.portal_session USING btree (tenant_id, subscriber_id);
 
 CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
 
@@ -1294,6 +1325,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
@@ -1382,6 +1416,8 @@ CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner US
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.portal_session ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.profile_setting ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.quota_slice ENABLE ROW LEVEL SECURITY;
@@ -1443,6 +1479,8 @@ CREATE POLICY system_all ON public.node_group_member TO culvert_system USING (tr
 CREATE POLICY system_all ON public.outbox TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.plan TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.portal_session TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.profile_setting TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1624,6 +1662,12 @@ CREATE POLICY tenant_subtree ON public.plan TO culvert_app USING ((tenant_id IN 
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
+CREATE POLICY tenant_subtree ON public.portal_session TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.profile_setting TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1779,6 +1823,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.portal_session TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_session TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;
