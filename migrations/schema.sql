@@ -838,6 +838,19 @@ CREATE UNLOGGED TABLE public.throttle (
     seen_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.traffic_hour (
+    tenant_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    node_id text NOT NULL,
+    up bigint NOT NULL,
+    down bigint NOT NULL,
+    CONSTRAINT traffic_hour_down_check CHECK ((down >= 0)),
+    CONSTRAINT traffic_hour_up_check CHECK ((up >= 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.traffic_hour FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.unbooked_usage (
     id bigint NOT NULL,
     node_id text NOT NULL,
@@ -1124,6 +1137,9 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_pkey PRIMARY KEY (tenant_id, hour, node_id);
+
 ALTER TABLE ONLY public.unbooked_usage
     ADD CONSTRAINT unbooked_usage_pkey PRIMARY KEY (id);
 
@@ -1148,6 +1164,8 @@ CREATE INDEX device_use_seen_at_idx ON public.device_use USING btree (seen_at);
 CREATE INDEX download_link_expires_at_idx ON public.download_link USING btree (expires_at);
 
 CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
+
+CREATE INDEX job_failed ON public.job USING btree (finished_at) WHERE (state = ANY (ARRAY['failed'::text, 'expired'::text]));
 
 CREATE INDEX job_open ON public.job USING btree (created_at) WHERE (finished_at IS NULL);
 
@@ -1349,6 +1367,9 @@ ALTER TABLE ONLY public.subscription_token
 ALTER TABLE ONLY public.tenant
     ADD CONSTRAINT tenant_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
 ALTER TABLE ONLY public.usage_total
     ADD CONSTRAINT usage_total_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
 
@@ -1495,6 +1516,8 @@ CREATE POLICY system_all ON public.subscription_token TO culvert_system USING (t
 CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.tenant_closure TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.traffic_hour TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.usage_open TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1704,6 +1727,12 @@ CREATE POLICY tenant_subtree ON public.tenant TO culvert_app USING ((tenant_id I
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))) OR (tenant_id = public.current_tenant())));
 
+CREATE POLICY tenant_subtree ON public.traffic_hour TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.usage_open TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1715,6 +1744,8 @@ CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+ALTER TABLE public.traffic_hour ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_open ENABLE ROW LEVEL SECURITY;
 
@@ -1851,6 +1882,9 @@ GRANT SELECT ON TABLE public.tenant_closure TO culvert_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
+
+GRANT SELECT ON TABLE public.traffic_hour TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.traffic_hour TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.unbooked_usage TO culvert_system;
 
