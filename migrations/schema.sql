@@ -651,6 +651,24 @@ CREATE TABLE public.plan (
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_session (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    token_hash bytea NOT NULL,
+    generation bigint,
+    proof bytea,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT portal_session_check CHECK (((generation IS NULL) <> (proof IS NULL)))
+);
+
+ALTER TABLE ONLY public.portal_session FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.profile_setting (
     tenant_id text NOT NULL,
     remark text NOT NULL,
@@ -819,6 +837,19 @@ CREATE UNLOGGED TABLE public.throttle (
     blocked_until timestamp with time zone NOT NULL,
     seen_at timestamp with time zone NOT NULL
 );
+
+CREATE TABLE public.traffic_hour (
+    tenant_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    node_id text NOT NULL,
+    up bigint NOT NULL,
+    down bigint NOT NULL,
+    CONSTRAINT traffic_hour_down_check CHECK ((down >= 0)),
+    CONSTRAINT traffic_hour_up_check CHECK ((up >= 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.traffic_hour FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.unbooked_usage (
     id bigint NOT NULL,
@@ -1058,6 +1089,15 @@ ALTER TABLE ONLY public.plan
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
 
@@ -1097,6 +1137,9 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_pkey PRIMARY KEY (tenant_id, hour, node_id);
+
 ALTER TABLE ONLY public.unbooked_usage
     ADD CONSTRAINT unbooked_usage_pkey PRIMARY KEY (id);
 
@@ -1122,6 +1165,8 @@ CREATE INDEX download_link_expires_at_idx ON public.download_link USING btree (e
 
 CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
 
+CREATE INDEX job_failed ON public.job USING btree (finished_at) WHERE (state = ANY (ARRAY['failed'::text, 'expired'::text]));
+
 CREATE INDEX job_open ON public.job USING btree (created_at) WHERE (finished_at IS NULL);
 
 CREATE INDEX job_tenant_id_node_id_id_idx ON public.job USING btree (tenant_id, node_id, id DESC);
@@ -1141,6 +1186,10 @@ CREATE INDEX node_group_member_tenant_id_node_id_idx ON public.node_group_member
 CREATE INDEX outbox_done ON public.outbox USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (done_at IS NULL);
+
+CREATE INDEX portal_session_expires_at_idx ON public.portal_session USING btree (expires_at);
+
+CREATE INDEX portal_session_tenant_id_subscriber_id_idx ON public.portal_session USING btree (tenant_id, subscriber_id);
 
 CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
 
@@ -1294,6 +1343,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
@@ -1314,6 +1366,9 @@ ALTER TABLE ONLY public.subscription_token
 
 ALTER TABLE ONLY public.tenant
     ADD CONSTRAINT tenant_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.tenant(tenant_id);
+
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
 ALTER TABLE ONLY public.usage_total
     ADD CONSTRAINT usage_total_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
@@ -1382,6 +1437,8 @@ CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner US
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.portal_session ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.profile_setting ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.quota_slice ENABLE ROW LEVEL SECURITY;
@@ -1444,6 +1501,8 @@ CREATE POLICY system_all ON public.outbox TO culvert_system USING (true) WITH CH
 
 CREATE POLICY system_all ON public.plan TO culvert_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.portal_session TO culvert_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.profile_setting TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.quota_slice TO culvert_system USING (true) WITH CHECK (true);
@@ -1457,6 +1516,8 @@ CREATE POLICY system_all ON public.subscription_token TO culvert_system USING (t
 CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.tenant_closure TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.traffic_hour TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.usage_open TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1624,6 +1685,12 @@ CREATE POLICY tenant_subtree ON public.plan TO culvert_app USING ((tenant_id IN 
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
+CREATE POLICY tenant_subtree ON public.portal_session TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.profile_setting TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1660,6 +1727,12 @@ CREATE POLICY tenant_subtree ON public.tenant TO culvert_app USING ((tenant_id I
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))) OR (tenant_id = public.current_tenant())));
 
+CREATE POLICY tenant_subtree ON public.traffic_hour TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.usage_open TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1671,6 +1744,8 @@ CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+ALTER TABLE public.traffic_hour ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_open ENABLE ROW LEVEL SECURITY;
 
@@ -1780,6 +1855,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO culvert_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.portal_session TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_session TO culvert_system;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;
 
@@ -1804,6 +1882,9 @@ GRANT SELECT ON TABLE public.tenant_closure TO culvert_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
+
+GRANT SELECT ON TABLE public.traffic_hour TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.traffic_hour TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.unbooked_usage TO culvert_system;
 

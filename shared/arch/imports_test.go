@@ -25,6 +25,7 @@ func panelRanks() map[string]int {
 		"usage session",
 		"desired webhook",
 		"profile",
+		"portal bulk",
 		"api agentapi subapi hestia scale billingapi webapp local",
 		"app",
 	} {

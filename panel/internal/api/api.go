@@ -20,6 +20,8 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api/branding"
+	"culvert/panel/internal/api/overview"
+	"culvert/panel/internal/api/portal"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
@@ -32,6 +34,7 @@ import (
 	"culvert/panel/internal/live"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
+	visitors "culvert/panel/internal/portal"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
@@ -63,6 +66,7 @@ type Services struct {
 	Jobs     *jobs.Nodes
 	Live     *live.Hub
 	Brands   *brand.Service
+	Portal   *visitors.Service
 }
 
 // Config of the surface.
@@ -108,6 +112,8 @@ func Mount(app *fiber.App, c Config) *API {
 		add(a)
 	}
 	branding.Endpoints(&a.surface, a.Brands)
+	overview.Endpoints(&a.surface, a.Usage, a.Fleet)
+	portal.Endpoints(&a.surface, portal.Config{Portal: a.Portal, Brands: a.Brands, Ledger: subscriber.Ledger{DB: a.DB}, Kick: a.kickOne})
 	rest.ProblemSchema(a.surface.Huma.OpenAPI())
 	if a.Live != nil {
 		watch := stream.Config{Log: a.Log, Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {
@@ -133,6 +139,7 @@ func document(version string) huma.Config {
 	c.Transformers = append(c.Transformers, rest.ToProblem)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "http", Scheme: "bearer", Description: "token of POST /sessions; browsers send it as a cookie"},
+		"portal":  {Type: "http", Scheme: "bearer", Description: "token of POST /portal/sessions; browsers send it as a cookie of its own"},
 		"key":     {Type: "http", Scheme: "basic", Description: "access key: id as user name, secret as password"},
 	}
 	return c

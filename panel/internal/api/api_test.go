@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -29,6 +30,7 @@ import (
 	"culvert/panel/internal/live"
 	"culvert/panel/internal/local/localtest"
 	"culvert/panel/internal/network"
+	"culvert/panel/internal/portal"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber/subscribertest"
 	"culvert/panel/internal/usage"
@@ -72,6 +74,9 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 		Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
 		Jobs: nodes, Devices: devices, Brands: &brand.Service{DB: w.DB, Host: "panel.example"},
 		Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
+	}
+	services.Portal = &portal.Service{
+		DB: w.DB, Vault: w.Vault, People: w.People, Subs: w.Subs, Devices: devices, Profiles: services.Profiles, Usage: services.Usage, Brands: services.Brands, Online: 15 * time.Second,
 	}
 	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl)...)
 	services.Live = w.live

@@ -12,10 +12,12 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/portal"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
+	visitors "culvert/panel/internal/portal"
 	"culvert/shared/id"
 	"culvert/shared/secret"
 )
@@ -39,7 +41,13 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	if err := a.byAddress.Admit(identity.NetworkOf(from), time.Now()); err != nil {
 		return a.refuse(c, err)
 	}
-	who := a.resolve(ctx, c)
+	visits := strings.HasPrefix(c.Path(), Prefix+portal.Prefix+"/")
+	var who rest.Caller
+	if visits {
+		who = resolveVisitor(ctx, c, a.Portal)
+	} else {
+		who = a.resolve(ctx, c)
+	}
 	if who.Err == nil && who.Actor.Tenant != "" {
 		if err := a.byCaller.Admit(who.Credential(), time.Now()); err != nil {
 			return a.refuse(c, err)
@@ -48,7 +56,7 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	who.Address, who.Agent = from.String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
 	who.Host = string(c.Request().Host())
 	who.Actor.Address, who.Actor.Trace = who.Address, rest.TraceOf(ctx)
-	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && who.Err == nil && who.Actor.Tenant != "" {
+	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && !visits && who.Err == nil && who.Actor.Tenant != "" {
 		who.Actor, who.Err = a.Tenants.As(ctx, who.Actor, tid)
 	}
 	if a.Elevate != nil && who.Actor.Tenant != "" {
@@ -74,6 +82,28 @@ func (a *API) resolve(ctx context.Context, c *fiber.Ctx) rest.Caller {
 		return rest.Caller{Err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
 	}
 	return p.prove(ctx, a.Identity)
+}
+
+// resolveVisitor settles who asks of the portal. No credential of staff means anything there.
+func resolveVisitor(ctx context.Context, c *fiber.Ctx, at *visitors.Service) rest.Caller {
+	scheme, token, _ := strings.Cut(utils.CopyString(c.Get(fiber.HeaderAuthorization)), " ")
+	switch {
+	case strings.EqualFold(scheme, "bearer"):
+	case scheme != "":
+		return rest.Caller{Err: errs.New(errs.Unauthorized, "authorization must be Bearer (portal session)")}
+	default:
+		if token = utils.CopyString(c.Cookies(portal.CookieName)); token == "" {
+			return rest.Caller{}
+		}
+		if !sameOrigin(c) {
+			return rest.Caller{Err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
+		}
+	}
+	v, err := at.Resolve(ctx, strings.TrimSpace(token))
+	if err != nil {
+		return rest.Caller{Err: err}
+	}
+	return rest.Caller{Actor: v.Actor, Session: v.Session, Portal: true}
 }
 
 // prove finds whom p names; nobody, when it names none.
@@ -134,6 +164,9 @@ func (a *API) who(ctx context.Context, e rest.Endpoint) (actor.Actor, error) {
 	c := rest.CallerOf(ctx)
 	if e.Open {
 		return c.Actor, nil
+	}
+	if e.Portal != c.Portal && c.Err == nil {
+		return actor.Actor{}, errs.New(errs.Unauthorized, "sign in first")
 	}
 	if c.Err != nil {
 		return c.Actor, c.Err

@@ -43,6 +43,12 @@ func (a *API) kick(ctx context.Context, who actor.Actor, in *kickRequest) (*bare
 	return &bare[kicked]{Body: kicked{jobs}}, err
 }
 
+// kickOne ends one session.
+func (v *Services) kickOne(ctx context.Context, who actor.Actor, s *subscriber.Subscriber, session string) error {
+	_, err := v.Kick(ctx, who, s, session, "")
+	return err
+}
+
 // Kick ends a subscriber's sessions, or one of them, or those from an address: a job to every node that serves them. The
 // record comes first, so that nobody is cut without one; a node that went away meanwhile is left out. The caller has checked
 // that the subscriber is the actor's.
