@@ -120,9 +120,21 @@ type Config struct {
 	Text   string
 }
 
+// BlankKey stands for the private key in a configuration that its owner completes.
+const BlankKey = "PRIVATE_KEY"
+
 // DeviceConfig gives out a device's configuration for an ingress, by id; empty: the device's own, or the first that it may
 // use. A tenant that shows them once refuses the second time (device.ErrShown).
 func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress string) (*Config, error) {
+	return s.deviceConfig(ctx, a, did, ingress, false)
+}
+
+// BlankConfig is the configuration of a device whose private key the panel has not: BlankKey is in its place.
+func (s *Service) BlankConfig(ctx context.Context, a actor.Actor, did, ingress string) (*Config, error) {
+	return s.deviceConfig(ctx, a, did, ingress, true)
+}
+
+func (s *Service) deviceConfig(ctx context.Context, a actor.Actor, did, ingress string, blank bool) (*Config, error) {
 	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -130,7 +142,7 @@ func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress 
 	if err != nil {
 		return nil, err
 	}
-	if d.OwnKey {
+	if d.OwnKey && !blank {
 		return nil, device.ErrOwnKey
 	}
 	var p *reach.Place
@@ -143,9 +155,27 @@ func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress 
 	}
 	var c *Config
 	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
+		if blank {
+			c, err = s.giveOutBlank(ctx, tx, a, d, p)
+			return err
+		}
 		c, err = s.giveOut(ctx, tx, a, d, p)
 		return err
 	})
+	return c, err
+}
+
+// giveOutBlank renders the configuration of a device whose private key is not here.
+func (s *Service) giveOutBlank(ctx context.Context, tx *pg.Tx, a actor.Actor, d *device.Device, p *reach.Place) (*Config, error) {
+	open, keys, err := s.Devices.RevealOwn(ctx, tx, a, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	keys.Private = new(wireguard.Key)
+	c, err := configOf(open, keys, p)
+	if err == nil {
+		c.Text = strings.Replace(c.Text, keys.Private.String(), BlankKey, 1)
+	}
 	return c, err
 }
 
@@ -235,18 +265,23 @@ func (s *Service) giveOut(ctx context.Context, tx *pg.Tx, a actor.Actor, d *devi
 	if err != nil {
 		return nil, err
 	}
+	return configOf(open, keys, p)
+}
+
+// configOf writes a device's configuration for a place.
+func configOf(d *device.Device, keys device.Keys, p *reach.Place) (*Config, error) {
 	e, _, err := endpoint(p, &subscriber.Credentials{})
 	if err != nil {
 		return nil, err
 	}
-	fits, err := tunnel(&e, p, open, keys)
+	fits, err := tunnel(&e, p, d, keys)
 	if err != nil {
 		return nil, err
 	}
 	if !fits {
 		return nil, errs.New(errs.Missing, "the pool of ingress %s has no address for this device", p.Name)
 	}
-	return &Config{Device: open.Name, File: fileName(open.Name) + ".conf", Text: e.Conf()}, nil
+	return &Config{Device: d.Name, File: fileName(d.Name) + ".conf", Text: e.Conf()}, nil
 }
 
 // fileName is a name that WireGuard's apps take for a tunnel: at most 15 characters, none of them a blank.
