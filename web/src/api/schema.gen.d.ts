@@ -785,6 +785,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How things are
+         * @description Needs usage:read.
+         */
+        get: operations["get-overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plans": {
         parameters: {
             query?: never;
@@ -835,6 +855,248 @@ export interface paths {
          * @description Needs plan:write.
          */
         patch: operations["update-plan"];
+        trace?: never;
+    };
+    "/portal/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My open connections, newest first */
+        get: operations["portal-list-connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/connections/{id}/kick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End one of my connections */
+        post: operations["portal-kick"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My WireGuard devices */
+        get: operations["portal-list-devices"];
+        put?: never;
+        /** Add a WireGuard device */
+        post: operations["portal-create-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a device */
+        delete: operations["portal-delete-device"];
+        options?: never;
+        head?: never;
+        /** Rename a device */
+        patch: operations["portal-rename-device"];
+        trace?: never;
+    };
+    "/portal/devices/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A device's WireGuard file */
+        get: operations["portal-device-config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/devices/{id}/qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A device's WireGuard file as a QR code */
+        get: operations["portal-device-qr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why I may be unable to connect */
+        get: operations["portal-diagnosis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where I may connect, with what I present there */
+        get: operations["portal-list-endpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What I have */
+        get: operations["portal-me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change my language */
+        patch: operations["portal-change-me"];
+        trace?: never;
+    };
+    "/portal/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where I am signed in */
+        get: operations["portal-list-sessions"];
+        put?: never;
+        /** Sign in as a subscriber, with name and password or with a subscription address */
+        post: operations["portal-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out */
+        delete: operations["portal-sign-out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out somewhere */
+        delete: operations["portal-end-session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My subscription address; made the first time */
+        get: operations["portal-subscription"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My traffic by time */
+        get: operations["portal-usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/profile-setting": {
@@ -1435,6 +1697,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the tenant's subscribers moved, by time
+         * @description Needs usage:read.
+         */
+        get: operations["get-traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/unbooked-usage": {
         parameters: {
             query?: never;
@@ -1477,6 +1759,10 @@ export interface components {
             permissions: string[];
             sets: string[];
             tenant_id: string;
+        };
+        AppLink: {
+            app: string;
+            url: string;
         };
         Brand: {
             /** @description #rrggbb */
@@ -1532,6 +1818,38 @@ export interface components {
             force?: boolean;
             /** @description id or name */
             plan: string;
+        };
+        Checklist: {
+            /** @description a subscriber has connected once */
+            connected: boolean;
+            ingress: boolean;
+            node_online: boolean;
+            /** @description besides the one that everybody has */
+            plan: boolean;
+            subscriber: boolean;
+        };
+        Connection: {
+            /** @description where it comes from */
+            address: string;
+            /** @description name, where the protocol knows it */
+            device: string;
+            /** Format: int64 */
+            down: number;
+            id: string;
+            node: string;
+            protocol: string;
+            /** Format: int64 */
+            rate_down: number;
+            /**
+             * Format: int64
+             * @description bits per second
+             */
+            rate_up: number;
+            region: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: int64 */
+            up: number;
         };
         CreateCertBody: {
             /** @description import: PEM, leaf first */
@@ -1849,6 +2167,37 @@ export interface components {
         Field: {
             field: string;
             rule: string;
+        };
+        Finding: {
+            /** @description nothing connects while it lasts */
+            blocking: boolean;
+            /** @enum {string} */
+            code: "suspended" | "expired" | "on_hold" | "limited" | "devices_full" | "kicked" | "wrong_password_recently" | "no_ingress" | "ingress_fault" | "node_offline" | "ok";
+            /**
+             * Format: int64
+             * @description devices_full: in use; wrong_password_recently: how many
+             */
+            count?: number;
+            ingress?: string;
+            /**
+             * Format: int64
+             * @description devices_full
+             */
+            limit?: number;
+            node?: string;
+            protocol?: string;
+            /** @description suspended: manual, overdue, quota, abuse or expired */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description expired: when; wrong_password_recently: the last one; node_offline: last seen
+             */
+            since?: string;
+            /**
+             * Format: date-time
+             * @description limited: when the period ends; kicked: when one may come back; on_hold: first use must come before
+             */
+            until?: string;
         };
         FreshKey: {
             addresses: string[];
@@ -2226,9 +2575,20 @@ export interface components {
             /** @description of the panel */
             version: string;
         };
+        Moved: {
+            /** Format: int64 */
+            down: number;
+            /** Format: int64 */
+            up: number;
+        };
         NewPasswordRequestBody: {
             /** @description empty: generated */
             password?: string;
+        };
+        NewPortalDeviceBody: {
+            name: string;
+            /** @description base64, of a pair made in the browser; empty: the panel makes one */
+            public_key?: string;
         };
         Node: {
             agent_version: string;
@@ -2287,6 +2647,34 @@ export interface components {
             seen_at: string;
             user_agent: string;
         };
+        Overview: {
+            checklist: components["schemas"]["Checklist"];
+            /**
+             * Format: int64
+             * @description within 7 days
+             */
+            expiring: number;
+            /**
+             * Format: int64
+             * @description in 24 hours; the operator's, else null
+             */
+            failed_jobs: number | null;
+            /** @description the operator's; else null */
+            nodes: components["schemas"]["Standing"];
+            /**
+             * Format: int64
+             * @description subscribers with an open session
+             */
+            online: number;
+            rate: components["schemas"]["Speed"];
+            /** @description by status, and total */
+            subscribers: {
+                [key: string]: number;
+            };
+            /** @description since midnight UTC */
+            traffic_today: components["schemas"]["Moved"];
+            traffic_yesterday: components["schemas"]["Moved"];
+        };
         OwnerStruct: {
             email?: string;
             name: string;
@@ -2308,6 +2696,11 @@ export interface components {
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
+        PageConnection: {
+            items: components["schemas"]["Connection"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
         PageDevice: {
             items: components["schemas"]["Device"][];
             /** @description cursor of the next page; empty at the end */
@@ -2315,6 +2708,11 @@ export interface components {
         };
         PageEntry: {
             items: components["schemas"]["Entry"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
+        PageFinding: {
+            items: components["schemas"]["Finding"][];
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
@@ -2358,6 +2756,16 @@ export interface components {
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
+        PagePortalEndpoint: {
+            items: components["schemas"]["PortalEndpoint"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
+        PagePortalSession: {
+            items: components["schemas"]["PortalSession"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
         PageSessionRow: {
             items: components["schemas"]["SessionRow"][];
             /** @description cursor of the next page; empty at the end */
@@ -2383,8 +2791,18 @@ export interface components {
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
+        PageTrafficBucket: {
+            items: components["schemas"]["TrafficBucket"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
         PageUnbookedRow: {
             items: components["schemas"]["UnbookedRow"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
+        PageUsageBucket: {
+            items: components["schemas"]["UsageBucket"][];
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
@@ -2483,6 +2901,13 @@ export interface components {
              */
             traffic_limit?: number;
         };
+        PatchPortalDeviceBody: {
+            name: string;
+        };
+        PatchPortalSelfBody: {
+            /** @enum {string} */
+            language: "en" | "zh" | "ko" | "ru";
+        };
         PatchProfileSettingBody: {
             remark?: string;
             show_once?: boolean;
@@ -2574,6 +2999,102 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        PortalEndpoint: {
+            /** @description WireGuard: whose it is */
+            device?: string;
+            host: string;
+            link: string;
+            /** @description that open it in apps */
+            links: components["schemas"]["AppLink"][];
+            name: string;
+            node: string;
+            /** @description no endpoint: name says why there is none */
+            notice: boolean;
+            /** @description SOCKS5 and HTTP */
+            password?: string;
+            /** Format: int32 */
+            port: number;
+            protocol: string;
+            /** @description of the link, or of the WireGuard file: SVG */
+            qr: string;
+            region: string;
+            /** @description SOCKS5 and HTTP */
+            user?: string;
+        };
+        PortalSelf: {
+            branding: components["schemas"]["Public"];
+            devices: components["schemas"]["PortalSelfDevicesStruct"];
+            /** Format: date-time */
+            expires_at: string | null;
+            language: string;
+            /** @description user name for protocols that have one */
+            login: string;
+            name: string;
+            plan: string;
+            reason: string;
+            speed: components["schemas"]["PortalSelfSpeedStruct"];
+            /** @enum {string} */
+            status: "on_hold" | "active" | "limited" | "expired" | "suspended";
+            usage: components["schemas"]["SelfUsage"];
+        };
+        PortalSelfDevicesStruct: {
+            /** Format: int64 */
+            in_use: number;
+            /**
+             * Format: int64
+             * @description 0: none
+             */
+            limit: number;
+        };
+        PortalSelfSpeedStruct: {
+            /** Format: int64 */
+            down: number;
+            /**
+             * Format: int64
+             * @description bits per second; 0: no limit
+             */
+            up: number;
+        };
+        PortalSession: {
+            address: string;
+            by_link: boolean;
+            /** Format: date-time */
+            created_at: string;
+            current: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** Format: date-time */
+            seen_at: string;
+            user_agent: string;
+        };
+        PortalSignInBody: {
+            /** @description set the portal's cookie instead of answering with a token */
+            cookie?: boolean;
+            /** @description name, or name@realm */
+            login?: string;
+            password?: string;
+            /** @description of the page, for a name without one; empty: the operator's */
+            realm?: string;
+            /** @description of a subscription address, in the place of login and password */
+            token?: string;
+        };
+        PortalSignedInBody: {
+            /**
+             * Format: date-time
+             * @description moves with use
+             */
+            expires_at: string;
+            /** @description for Authorization: Bearer below /portal; shown once */
+            token?: string;
+        };
+        PortalSubscription: {
+            /** @description that open it in apps */
+            links: components["schemas"]["AppLink"][];
+            /** @description SVG */
+            qr: string;
+            url: string;
+        };
         Problem: {
             detail: string;
             /** @description which field broke which rule */
@@ -2607,6 +3128,23 @@ export interface components {
         RotateRequestBody: {
             /** @description protocol family; empty: all */
             family?: string;
+        };
+        SelfUsage: {
+            /** Format: int64 */
+            down: number;
+            /** Format: int64 */
+            left: number | null;
+            /**
+             * Format: int64
+             * @description of this period, with what was bought; null: none
+             */
+            limit: number | null;
+            /** Format: date-time */
+            next_reset: string | null;
+            /** Format: date-time */
+            period_start: string;
+            /** Format: int64 */
+            up: number;
         };
         SessionRow: {
             cause: string;
@@ -2735,6 +3273,28 @@ export interface components {
              */
             udp_idle_timeout_ms: number;
         };
+        Speed: {
+            /** Format: int64 */
+            down: number;
+            /**
+             * Format: int64
+             * @description bits per second
+             */
+            up: number;
+        };
+        Standing: {
+            /** Format: int64 */
+            offline: number;
+            /** Format: int64 */
+            online: number;
+            /** Format: int64 */
+            suspended: number;
+            /**
+             * Format: int64
+             * @description for their enrolment
+             */
+            waiting: number;
+        };
         State: {
             /** Format: int64 */
             down: number;
@@ -2847,6 +3407,14 @@ export interface components {
              */
             hours?: number;
         };
+        TrafficBucket: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            down: number;
+            /** Format: int64 */
+            up: number;
+        };
         UnbookedRow: {
             /** Format: date-time */
             at: string;
@@ -2873,6 +3441,14 @@ export interface components {
             lifetime_up: number;
             /** Format: date-time */
             seen_at: string | null;
+            /** Format: int64 */
+            up: number;
+        };
+        UsageBucket: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            down: number;
             /** Format: int64 */
             up: number;
         };
@@ -4793,6 +5369,38 @@ export interface operations {
             };
         };
     };
+    "get-overview": {
+        parameters: {
+            query?: {
+                /** @description the whole subtree, not this tenant alone */
+                tree?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-plans": {
         parameters: {
             query?: {
@@ -4950,6 +5558,575 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-list-connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageConnection"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-kick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-list-devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDevice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-create-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPortalDeviceBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-delete-device": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version this change is made to */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-rename-device": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the version this change is made to */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchPortalDeviceBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-device-config": {
+        parameters: {
+            query?: {
+                /** @description id of the ingress it leads to; absent: the device's own, or the first */
+                ingress?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-device-qr": {
+        parameters: {
+            query?: {
+                /** @description id of the ingress it leads to; absent: the device's own, or the first */
+                ingress?: string;
+                type?: "svg" | "png";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFinding"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-list-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePortalEndpoint"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSelf"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-change-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchPortalSelfBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSelf"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-list-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePortalSession"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalSignInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSignedInBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-end-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSubscription"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "portal-usage": {
+        parameters: {
+            query?: {
+                /** @description absent: 30 days ago */
+                from?: string;
+                /** @description absent: now */
+                to?: string;
+                step?: "hour" | "day" | "month";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageUsageBucket"];
                 };
             };
             /** @description Error */
@@ -5224,12 +6401,14 @@ export interface operations {
     stream: {
         parameters: {
             query: {
-                /** @description with commas between: nodes, sessions */
+                /** @description with commas between: nodes, overview, sessions */
                 topics: string;
-                /** @description id; for topics that know it */
+                /** @description id, or true for tree; for topics that know it */
                 node?: string;
-                /** @description id; for topics that know it */
+                /** @description id, or true for tree; for topics that know it */
                 subscriber?: string;
+                /** @description id, or true for tree; for topics that know it */
+                tree?: string;
             };
             header?: never;
             path?: never;
@@ -6395,6 +7574,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-traffic": {
+        parameters: {
+            query?: {
+                /** @description absent: 24 hours ago for hours, 30 days ago for days */
+                from?: string;
+                /** @description absent: now */
+                to?: string;
+                step?: "hour" | "day";
+                /** @description id */
+                node?: string;
+                /** @description the whole subtree, not this tenant alone */
+                tree?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTrafficBucket"];
+                };
             };
             /** @description Error */
             default: {

@@ -3,6 +3,7 @@ import app from './en/app.json'
 import auth from './en/auth.json'
 import certificates from './en/certificates.json'
 import common from './en/common.json'
+import dashboard from './en/dashboard.json'
 import devices from './en/devices.json'
 import form from './en/form.json'
 import groups from './en/groups.json'
@@ -25,4 +26,4 @@ import table from './en/table.json'
 import tenants from './en/tenants.json'
 import traffic from './en/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, certificates, common, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }

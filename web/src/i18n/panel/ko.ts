@@ -3,6 +3,7 @@ import app from './ko/app.json'
 import auth from './ko/auth.json'
 import certificates from './ko/certificates.json'
 import common from './ko/common.json'
+import dashboard from './ko/dashboard.json'
 import devices from './ko/devices.json'
 import form from './ko/form.json'
 import groups from './ko/groups.json'
@@ -25,4 +26,4 @@ import table from './ko/table.json'
 import tenants from './ko/tenants.json'
 import traffic from './ko/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, certificates, common, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
