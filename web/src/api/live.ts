@@ -10,7 +10,6 @@ const upKey = ['live', '.up'] as const
 /** Lists that are read again when their topic changes: how, and no more often than every so many milliseconds. */
 const stale: Record<string, { keys: string[]; every: number }> = {
   nodes: { keys: ['nodes'], every: 2000 },
-  overview: { keys: ['overview'], every: 2000 },
   bulk: { keys: ['bulk'], every: 1000 },
 }
 
@@ -24,7 +23,7 @@ function feed(client: QueryClient, name: string, topics: readonly string[]): () 
       for (const k of s.keys) void client.invalidateQueries({ queryKey: [k] })
     }, s.every))
   }
-  const stop = startLive({ url: `${prefix}/stream?topics=${topics.join(',')}`, topics, name: `culvert-live-${name}` }, {
+  const stop = startLive({ url: `${prefix}/stream?topics=${topics.join(',')}&tree=true`, topics, name: `culvert-live-${name}` }, {
     change: (topic, state, event) => {
       client.setQueryData(topicKey(topic), state[topic])
       if (event && !event.whole) refresh(topic)

@@ -1221,6 +1221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/subscribers/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many subscribers a filter matches
+         * @description Needs subscriber:read.
+         */
+        get: operations["count-subscribers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/subscribers/{id}": {
         parameters: {
             query?: never;
@@ -1851,6 +1871,12 @@ export interface components {
             /** Format: int64 */
             up: number;
         };
+        Count: {
+            /** Format: int64 */
+            count: number;
+            /** @description false: there are more */
+            exact: boolean;
+        };
         CreateCertBody: {
             /** @description import: PEM, leaf first */
             chain?: string;
@@ -2267,10 +2293,17 @@ export interface components {
             id: string;
             label: string;
             language: string;
+            /**
+             * Format: date-time
+             * @description when traffic was last reported
+             */
+            last_seen_at: string | null;
             name: string;
             /** Format: date-time */
             next_reset: string | null;
             node_groups: string[];
+            /** @description has an open session */
+            online: boolean;
             /** @description when it was generated; later it is under credentials */
             password?: string;
             /** Format: int64 */
@@ -2288,6 +2321,8 @@ export interface components {
             speed_up: number;
             status: string;
             tenant_id: string;
+            /** @description in listings of a subtree */
+            tenant_name?: string;
             /** Format: int64 */
             traffic_limit: number;
             /** Format: date-time */
@@ -3332,10 +3367,17 @@ export interface components {
             id: string;
             label: string;
             language: string;
+            /**
+             * Format: date-time
+             * @description when traffic was last reported
+             */
+            last_seen_at: string | null;
             name: string;
             /** Format: date-time */
             next_reset: string | null;
             node_groups: string[];
+            /** @description has an open session */
+            online: boolean;
             /** Format: int64 */
             period: number;
             /** Format: date-time */
@@ -3351,6 +3393,8 @@ export interface components {
             speed_up: number;
             status: string;
             tenant_id: string;
+            /** @description in listings of a subtree */
+            tenant_name?: string;
             /** Format: int64 */
             traffic_limit: number;
             /** Format: date-time */
@@ -5768,8 +5812,6 @@ export interface operations {
             query?: {
                 /** @description id of the ingress it leads to; absent: the device's own, or the first */
                 ingress?: string;
-                /** @description of a device whose private key the panel does not have: the file with PRIVATE_KEY in its place */
-                blank?: boolean;
             };
             header?: never;
             path: {
@@ -6442,8 +6484,14 @@ export interface operations {
                 plan?: string;
                 external_id?: string;
                 expires_before?: string;
+                /** @description with an open session, or without */
+                online?: "" | "true" | "false";
+                /** @description id of one of the subtree */
+                tenant?: string;
                 /** @description the whole subtree, not this tenant alone */
                 tree?: boolean;
+                /** @description absent: created_at */
+                sort?: "" | "created_at" | "-created_at" | "name" | "-name" | "expires_at" | "-expires_at" | "used" | "-used";
             };
             header?: never;
             path?: never;
@@ -6492,6 +6540,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FreshSubscriber"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "count-subscribers": {
+        parameters: {
+            query?: {
+                /** @description part of name, e-mail, full name or external id */
+                q?: string;
+                status?: "" | "on_hold" | "active" | "limited" | "expired" | "suspended" | "closed";
+                /** @description plan id */
+                plan?: string;
+                external_id?: string;
+                expires_before?: string;
+                /** @description with an open session, or without */
+                online?: "" | "true" | "false";
+                /** @description id of one of the subtree */
+                tenant?: string;
+                /** @description the whole subtree, not this tenant alone */
+                tree?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
                 };
             };
             /** @description Error */

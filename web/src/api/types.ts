@@ -25,3 +25,4 @@ export type ProfileSetting = Schemas['Setting']
 
 export type Kind = Ingress['kind']
 export type Body<K extends keyof Schemas> = Omit<Schemas[K], '$schema'>
+export type Overview = Schemas['Overview']

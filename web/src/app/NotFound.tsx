@@ -6,11 +6,11 @@ import { Empty } from '@/ui/feedback/states'
 
 export function NotFound() {
   const { t } = useTranslation()
-  return <Empty icon={Compass} title={t('app.notFound')} action={<Anchor renderRoot={(p) => <Link to="/" {...p} />}>{t('app.toDashboard')}</Anchor>}>{t('app.notFoundHint')}</Empty>
+  return <Empty icon={Compass} heading title={t('app.notFound')} action={<Anchor renderRoot={(p) => <Link to="/" {...p} />}>{t('app.toDashboard')}</Anchor>}>{t('app.notFoundHint')}</Empty>
 }
 
 /** Denied is what a page shows to those who may not see it. */
 export function Denied() {
   const { t } = useTranslation()
-  return <Empty icon={Lock} title={t('app.denied')} action={<Anchor renderRoot={(p) => <Link to="/" {...p} />}>{t('app.toDashboard')}</Anchor>}>{t('app.deniedHint')}</Empty>
+  return <Empty icon={Lock} heading title={t('app.denied')} action={<Anchor renderRoot={(p) => <Link to="/" {...p} />}>{t('app.toDashboard')}</Anchor>}>{t('app.deniedHint')}</Empty>
 }

@@ -31,7 +31,7 @@ const digits = (v: number) => (Math.abs(v) < 10 && v % 1 !== 0 ? 2 : Math.abs(v)
 export function formatBytes(bytes: number, language: string): string {
   const [value, step] = scale(bytes, 1024, byteUnits.length)
   return number(language, {
-    style: 'unit', unit: byteUnits[step], unitDisplay: 'short', maximumFractionDigits: step === 0 ? 0 : digits(value),
+    style: 'unit', unit: byteUnits[step], unitDisplay: step === 0 ? 'narrow' : 'short', maximumFractionDigits: step === 0 ? 0 : digits(value),
   }).format(value)
 }
 

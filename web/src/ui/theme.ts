@@ -18,8 +18,8 @@ export function themeOf(accent: string): MantineThemeOverride {
     respectReducedMotion: true,
     focusRing: 'auto',
     components: {
-      Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45, blur: 2 }, transitionProps: { duration: 120 } } },
-      Drawer: { defaultProps: { position: 'right', overlayProps: { backgroundOpacity: 0.3 }, transitionProps: { duration: 140 } } },
+      Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 }, transitionProps: { duration: 120 } } },
+      Drawer: { defaultProps: { position: 'right', overlayProps: { backgroundOpacity: 0.18 }, transitionProps: { duration: 140 } } },
       Tooltip: { defaultProps: { withArrow: true, openDelay: 250, events: { hover: true, focus: true, touch: true } } },
       Select: { defaultProps: { checkIconPosition: 'right', allowDeselect: false } },
       Menu: { defaultProps: { shadow: 'md', position: 'bottom-end', withinPortal: true } },

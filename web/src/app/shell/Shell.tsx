@@ -21,10 +21,11 @@ export function Shell() {
   const { t } = useTranslation()
   const me = useMe()
   const [open, menu] = useDisclosure()
+  const { close } = menu
   const palette = usePalette()
   const { pathname } = useLocation()
   useLiveFeed(me.id, topicsOf(me))
-  useEffect(menu.close, [pathname, menu.close])
+  useEffect(() => close(), [pathname, close])
   const need = useMatches({ select: (m) => m.at(-1)?.staticData })
   const allowed = (!need?.need || allows(me.permissions, need.need)) && (!need?.operator || me.operator)
 

@@ -1,8 +1,11 @@
 import account from './en/account.json'
 import app from './en/app.json'
 import auth from './en/auth.json'
+import bulk from './en/bulk.json'
 import certificates from './en/certificates.json'
 import common from './en/common.json'
+import csv from './en/csv.json'
+import dashboard from './en/dashboard.json'
 import devices from './en/devices.json'
 import form from './en/form.json'
 import groups from './en/groups.json'
@@ -25,4 +28,4 @@ import table from './en/table.json'
 import tenants from './en/tenants.json'
 import traffic from './en/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, bulk, certificates, common, csv, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }

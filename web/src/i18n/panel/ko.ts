@@ -1,8 +1,11 @@
 import account from './ko/account.json'
 import app from './ko/app.json'
 import auth from './ko/auth.json'
+import bulk from './ko/bulk.json'
 import certificates from './ko/certificates.json'
 import common from './ko/common.json'
+import csv from './ko/csv.json'
+import dashboard from './ko/dashboard.json'
 import devices from './ko/devices.json'
 import form from './ko/form.json'
 import groups from './ko/groups.json'
@@ -25,4 +28,4 @@ import table from './ko/table.json'
 import tenants from './ko/tenants.json'
 import traffic from './ko/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, bulk, certificates, common, csv, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }

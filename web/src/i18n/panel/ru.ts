@@ -1,8 +1,11 @@
 import account from './ru/account.json'
 import app from './ru/app.json'
 import auth from './ru/auth.json'
+import bulk from './ru/bulk.json'
 import certificates from './ru/certificates.json'
 import common from './ru/common.json'
+import csv from './ru/csv.json'
+import dashboard from './ru/dashboard.json'
 import devices from './ru/devices.json'
 import form from './ru/form.json'
 import groups from './ru/groups.json'
@@ -25,4 +28,4 @@ import table from './ru/table.json'
 import tenants from './ru/tenants.json'
 import traffic from './ru/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, bulk, certificates, common, csv, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }

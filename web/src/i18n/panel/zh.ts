@@ -1,8 +1,11 @@
 import account from './zh/account.json'
 import app from './zh/app.json'
 import auth from './zh/auth.json'
+import bulk from './zh/bulk.json'
 import certificates from './zh/certificates.json'
 import common from './zh/common.json'
+import csv from './zh/csv.json'
+import dashboard from './zh/dashboard.json'
 import devices from './zh/devices.json'
 import form from './zh/form.json'
 import groups from './zh/groups.json'
@@ -25,4 +28,4 @@ import table from './zh/table.json'
 import tenants from './zh/tenants.json'
 import traffic from './zh/traffic.json'
 
-export default { account, app, auth, certificates, common, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }
+export default { account, app, auth, bulk, certificates, common, csv, dashboard, devices, form, groups, jobs, keys, links, nodes, options, palette, permissions, plans, reason, reset, services, settings, staff, status, subscribers, table, tenants, traffic }

@@ -5,12 +5,12 @@ import { useTranslation } from 'react-i18next'
 import { asApiError } from '@/lib/problem'
 
 /** Empty says what would be here, and how to make the first. */
-export function Empty({ title, children, action, icon: Icon = Inbox }: { title: string; children?: ReactNode; action?: ReactNode; icon?: LucideIcon }) {
+export function Empty({ title, children, action, icon: Icon = Inbox, heading }: { heading?: boolean; title: string; children?: ReactNode; action?: ReactNode; icon?: LucideIcon }) {
   return (
     <Center py={48} px="md">
       <Stack align="center" gap="sm" maw={420}>
         <ThemeIcon size={48} radius="xl" variant="light"><Icon size={22} aria-hidden /></ThemeIcon>
-        <Text fw={600} ta="center">{title}</Text>
+        <Text fw={600} ta="center" component={heading ? 'h1' : 'p'} m={0}>{title}</Text>
         {children && <Text size="sm" c="dimmed" ta="center">{children}</Text>}
         {action}
       </Stack>
@@ -26,7 +26,7 @@ export function Fault({ error, retry }: { error: unknown; retry?: () => void }) 
   return (
     <Alert color="red" variant="light" icon={<TriangleAlert size={18} aria-hidden />} title={title} my="md" role="alert">
       <Stack gap="xs" align="flex-start">
-        <Text size="sm">{e.message}</Text>
+        <Text size="sm">{[e.message, ...e.fields.map((f) => `${f.field}: ${f.rule}`)].join('; ')}</Text>
         <Group gap="sm">
           {retry && <Button size="compact-sm" variant="default" onClick={retry}>{t('common.retry')}</Button>}
           {e.trace && <Text size="xs" c="dimmed">{e.trace}</Text>}

@@ -1,6 +1,6 @@
-import { Fieldset, NumberInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { Fieldset, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import type { Schema } from './schema'
+import { fieldsOf, type Schema } from './schema'
 
 interface Props {
   name: string
@@ -37,16 +37,20 @@ export function OptionField({ name, path, schema, value, onChange, errors }: Pro
   }
 }
 
+/** GroupField is options that belong together. Where a type chooses what they are, the others come once it is chosen. */
 function GroupField({ name, path, schema, value, onChange, errors }: Props) {
   const { t } = useTranslation()
   const inner = (value as Record<string, unknown> | undefined) ?? {}
+  const { type, ...others } = schema.properties ?? {}
+  const chosen = (inner.type as string | undefined) ?? (type?.default as string | undefined)
+  const draw = (k: string, s: Schema) => (
+    <OptionField key={k} name={k} path={`${path}.${k}`} schema={s} value={inner[k]} errors={errors} onChange={(v) => onChange(k === 'type' ? { type: v } : { ...inner, [k]: v })} />
+  )
   return (
     <Fieldset legend={t(`options.${name as 'mtu'}`)}>
       <Stack gap="sm">
         {errors[path] && <span role="alert" style={{ color: 'var(--mantine-color-error)', fontSize: 13 }}>{errors[path]}</span>}
-        {Object.entries(schema.properties ?? {}).map(([k, s]) => (
-          <OptionField key={k} name={k} path={`${path}.${k}`} schema={s} value={inner[k]} errors={errors} onChange={(v) => onChange({ ...inner, [k]: v })} />
-        ))}
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>{type && draw('type', type)}{(!type || fieldsOf(name, chosen)) && Object.entries(others).filter(([k]) => !type || fieldsOf(name, chosen)?.includes(k)).map(([k, s]) => draw(k, s))}</SimpleGrid>
       </Stack>
     </Fieldset>
   )

@@ -47,3 +47,12 @@ export function compactOptions(o: Record<string, unknown>): Record<string, unkno
   })
   return Object.fromEntries(entries)
 }
+
+/** What each type of a group takes; the panel refuses the others by name. */
+const byType: Record<string, Record<string, string[]>> = {
+  masquerade: { string: ['content', 'status', 'headers'], redirect: ['url', 'status'], proxy: ['url', 'allow_private'] },
+  obfs: { salamander: ['password'] },
+  congestion: { bbr: ['bbr_profile'] },
+}
+
+export const fieldsOf = (group: string, type: string | undefined): string[] | undefined => byType[group]?.[type ?? '']

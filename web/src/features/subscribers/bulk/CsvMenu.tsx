@@ -1,1 +1,29 @@
-export const CsvMenu = (p: { search: object }) => { void p; return null }
+import { ActionIcon, Menu, Tooltip } from '@mantine/core'
+import { Download, Ellipsis, Upload } from 'lucide-react'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { prefix } from '@/api/client'
+import { useMay } from '@/api/me'
+import { filterOf } from '../api/list'
+import type { SubscribersSearch } from '../search'
+import { ImportDialog } from './ImportDialog'
+
+/** CsvMenu takes the list that is shown out as a file, and customers in. */
+export function CsvMenu({ search }: { search: SubscribersSearch }) {
+  const { t } = useTranslation()
+  const may = useMay()('subscriber:write')
+  const [importing, setImporting] = useState(false)
+  const query = new URLSearchParams(Object.entries(filterOf(search)).map(([k, v]) => [k, String(v)]))
+  return (
+    <>
+      <Menu>
+        <Menu.Target><Tooltip label={t('csv.menu')}><ActionIcon variant="default" size={36} aria-label={t('csv.menu')}><Ellipsis size={17} aria-hidden /></ActionIcon></Tooltip></Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item component="a" href={`${prefix}/subscribers.csv?${query}`} download="subscribers.csv" leftSection={<Download size={15} aria-hidden />}>{t('csv.export')}</Menu.Item>
+          {may && <Menu.Item leftSection={<Upload size={15} aria-hidden />} onClick={() => setImporting(true)}>{t('csv.import')}</Menu.Item>}
+        </Menu.Dropdown>
+      </Menu>
+      {importing && <ImportDialog onClose={() => setImporting(false)} />}
+    </>
+  )
+}

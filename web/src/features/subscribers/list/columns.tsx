@@ -30,7 +30,7 @@ export function useSubscriberColumns(tree: boolean): Column<Subscriber>[] {
         </Group>
       ),
     },
-    tree && { key: 'tenant', title: t('subscribers.tenant'), width: 'minmax(90px,0.8fr)', cell: (s) => (s as { tenant_name?: string }).tenant_name ?? '' },
+    tree && { key: 'tenant', title: t('subscribers.tenant'), width: 'minmax(90px,0.8fr)', cell: (s) => s.tenant_name ?? '' },
     { key: 'status', title: t('subscribers.status'), width: '140px', cell: (s) => <SubscriberStatus status={s.status} /> },
     { key: 'used', title: t('subscribers.used'), sort: 'used', width: 'minmax(150px,1.2fr)', cell: (s) => <UsageBar used={usedOf(s)} limit={limitOf(s)} /> },
     { key: 'plan', title: t('subscribers.plan'), width: 'minmax(90px,1fr)', cell: (s) => s.plan },
