@@ -114,6 +114,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.profile_stamp_next() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE profile_stamp SET stamp = stamp + 1, changed_by = pg_current_xact_id() WHERE changed_by <> pg_current_xact_id();
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -644,6 +653,13 @@ CREATE TABLE public.profile_setting (
 
 ALTER TABLE ONLY public.profile_setting FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.profile_stamp (
+    only_row boolean DEFAULT true NOT NULL,
+    stamp bigint DEFAULT 1 NOT NULL,
+    changed_by xid8 DEFAULT '0'::xid8 NOT NULL,
+    CONSTRAINT profile_stamp_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE public.quota_slice (
     tenant_id text NOT NULL,
     subscriber_id text NOT NULL,
@@ -1032,6 +1048,9 @@ ALTER TABLE ONLY public.plan
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE ONLY public.profile_stamp
+    ADD CONSTRAINT profile_stamp_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.quota_slice
     ADD CONSTRAINT quota_slice_pkey PRIMARY KEY (subscriber_id, node_id, period);
 
@@ -1168,6 +1187,20 @@ CREATE TRIGGER device_number_return AFTER DELETE ON public.device FOR EACH ROW E
 CREATE TRIGGER ledger_append_only BEFORE DELETE OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_is_append_only();
 
 CREATE TRIGGER outbox_wake AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_wake();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.certificate DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.ingress DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE OF name, host, region, status ON public.node DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE ON public.node_group DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.node_group_member DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.profile_setting DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER UPDATE OF name, realm, status, node_groups ON public.tenant DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
 
 CREATE TRIGGER tenant_closure_insert AFTER INSERT ON public.tenant FOR EACH ROW EXECUTE FUNCTION public.tenant_closure_insert();
 
@@ -1643,6 +1676,8 @@ REVOKE ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) FRO
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_app;
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_system;
 
+REVOKE ALL ON FUNCTION public.profile_stamp_next() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) TO culvert_app;
 
@@ -1735,6 +1770,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;
+
+GRANT SELECT ON TABLE public.profile_stamp TO culvert_system;
 
 GRANT SELECT ON TABLE public.quota_slice TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quota_slice TO culvert_system;
