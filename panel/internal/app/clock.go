@@ -121,6 +121,9 @@ func (c *clock) tidy(ctx context.Context) {
 	if _, err := c.s.Fleet.Sweep(ctx); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "clock: task failed", "task", "forget old certificates and tokens", "error", err)
 	}
+	if _, err := c.s.Usage.LoseAbandoned(ctx); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "clock: task failed", "task", "close sessions of nodes that are gone", "error", err)
+	}
 	if _, err := outbox.Sweep(ctx, c.s.DB); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "clock: task failed", "task", "drop finished events", "error", err)
 	}

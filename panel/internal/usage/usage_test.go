@@ -387,6 +387,44 @@ func TestSessionsOfABatchAndOfAnOlderEpoch(t *testing.T) {
 	}
 }
 
+// A node that will not come back leaves no session open; others' are not touched.
+func TestSessionsOfRevokedNodesEnd(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, 2)
+	s := w.Subscriber(t, w.acme, "ann", nil)
+	w.compile(t)
+	for i, id := range []string{"gone", "stays"} {
+		r := report(1, 1)
+		r.Sessions = []nodeapi.SessionRecord{{ID: id, Subscriber: s.ID, Ingress: "ing_1", Kind: "socks5", Source: "192.0.2.1", Opened: time.Now().UnixMilli()}}
+		if _, err := w.usage.Ingest(ctx, w.nodes[i], r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.usage.LoseAbandoned(ctx); n != 0 || err != nil {
+		t.Fatalf("nodes that serve: %d, %v", n, err)
+	}
+	err := w.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE node SET status = 'revoked' WHERE id = $1", w.nodes[0])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.usage.LoseAbandoned(ctx); n != 1 || err != nil {
+		t.Errorf("closed %d, %v", n, err)
+	}
+	rows, err := w.usage.Sessions(ctx, w.acme, s.ID, "", 10)
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	for _, x := range rows {
+		if open := x.ClosedAt == nil; open != (x.ID == "stays") || !open && x.Cause != "lost" {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
 func TestAClockThatStepsBackBlocksNoReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
