@@ -77,7 +77,7 @@ func blamed(raw json.RawMessage, v any) string {
 
 // kindOf says in words what a field takes.
 func kindOf(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // what options have
+	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
