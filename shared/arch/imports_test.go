@@ -25,7 +25,7 @@ func panelRanks() map[string]int {
 		"usage session",
 		"desired webhook",
 		"profile",
-		"api agentapi subapi hestia scale billingapi local",
+		"api agentapi subapi installer hestia scale billingapi local",
 		"app",
 	} {
 		for name := range strings.FieldsSeq(names) {
