@@ -221,6 +221,30 @@ CREATE TABLE public.audit (
 
 ALTER TABLE ONLY public.audit FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.branding (
+    tenant_id text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    accent text DEFAULT ''::text NOT NULL,
+    support_url text DEFAULT ''::text NOT NULL,
+    support_email text DEFAULT ''::text NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    host text DEFAULT ''::text NOT NULL,
+    logo bytea,
+    logo_type text DEFAULT ''::text NOT NULL,
+    logo_tag text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT branding_accent_check CHECK ((accent ~ '^(#[0-9a-f]{6})?$'::text)),
+    CONSTRAINT branding_host_check CHECK ((length(host) <= 253)),
+    CONSTRAINT branding_language_check CHECK ((language = ANY (ARRAY[''::text, 'en'::text, 'zh'::text, 'ko'::text, 'ru'::text]))),
+    CONSTRAINT branding_logo_check CHECK ((length(logo) <= 131072)),
+    CONSTRAINT branding_support_email_check CHECK ((length(support_email) <= 254)),
+    CONSTRAINT branding_support_url_check CHECK ((length(support_url) <= 512)),
+    CONSTRAINT branding_title_check CHECK ((length(title) <= 64))
+);
+
+ALTER TABLE ONLY public.branding FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.certificate (
     tenant_id text NOT NULL,
     id text NOT NULL,
@@ -501,6 +525,8 @@ CREATE TABLE public.login (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    language text DEFAULT ''::text NOT NULL,
+    CONSTRAINT login_language_check CHECK ((language = ANY (ARRAY[''::text, 'en'::text, 'zh'::text, 'ko'::text, 'ru'::text]))),
     CONSTRAINT login_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
     CONSTRAINT login_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'billing'::text, 'support'::text, 'readonly'::text, 'custom'::text]))),
     CONSTRAINT login_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])))
@@ -633,6 +659,24 @@ CREATE TABLE public.plan (
 );
 
 ALTER TABLE ONLY public.plan FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_session (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    subscriber_id text NOT NULL,
+    token_hash bytea NOT NULL,
+    generation bigint,
+    proof bytea,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT portal_session_check CHECK (((generation IS NULL) <> (proof IS NULL)))
+);
+
+ALTER TABLE ONLY public.portal_session FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.profile_setting (
     tenant_id text NOT NULL,
@@ -883,6 +927,9 @@ ALTER TABLE ONLY public.api_setting
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.branding
+    ADD CONSTRAINT branding_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_id_key UNIQUE (id);
 
@@ -1045,6 +1092,15 @@ ALTER TABLE ONLY public.plan
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
 
@@ -1098,6 +1154,8 @@ ALTER TABLE ONLY public.usage_total
 
 CREATE INDEX audit_tenant_id_object_id_idx ON public.audit USING btree (tenant_id, object, id DESC);
 
+CREATE UNIQUE INDEX branding_host ON public.branding USING btree (host) WHERE (host <> ''::text);
+
 CREATE INDEX desired_subscriber_revision ON public.desired_subscriber USING btree (node_id, revision);
 
 CREATE INDEX device_ingress_id_idx ON public.device USING btree (ingress_id) WHERE (ingress_id IS NOT NULL);
@@ -1129,6 +1187,10 @@ CREATE INDEX node_group_member_tenant_id_node_id_idx ON public.node_group_member
 CREATE INDEX outbox_done ON public.outbox USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 CREATE INDEX outbox_open ON public.outbox USING btree (not_before, id) WHERE (done_at IS NULL);
+
+CREATE INDEX portal_session_expires_at_idx ON public.portal_session USING btree (expires_at);
+
+CREATE INDEX portal_session_tenant_id_subscriber_id_idx ON public.portal_session USING btree (tenant_id, subscriber_id);
 
 CREATE INDEX quota_slice_node_id_idx ON public.quota_slice USING btree (node_id);
 
@@ -1215,6 +1277,9 @@ ALTER TABLE ONLY public.api_setting
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.branding
+    ADD CONSTRAINT branding_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
@@ -1293,6 +1358,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.plan
     ADD CONSTRAINT plan_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.portal_session
+    ADD CONSTRAINT portal_session_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
@@ -1322,6 +1390,8 @@ ALTER TABLE public.access_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.api_setting ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.branding ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.certificate ENABLE ROW LEVEL SECURITY;
 
@@ -1379,6 +1449,8 @@ CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner US
 
 ALTER TABLE public.plan ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.portal_session ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.profile_setting ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.quota_slice ENABLE ROW LEVEL SECURITY;
@@ -1394,6 +1466,8 @@ CREATE POLICY system_all ON public.access_key TO culvert_system USING (true) WIT
 CREATE POLICY system_all ON public.api_setting TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.audit TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.branding TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1439,6 +1513,8 @@ CREATE POLICY system_all ON public.outbox TO culvert_system USING (true) WITH CH
 
 CREATE POLICY system_all ON public.plan TO culvert_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.portal_session TO culvert_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.profile_setting TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.quota_slice TO culvert_system USING (true) WITH CHECK (true);
@@ -1476,6 +1552,12 @@ CREATE POLICY tenant_subtree ON public.api_setting TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.audit TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.branding TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1613,6 +1695,12 @@ CREATE POLICY tenant_subtree ON public.plan TO culvert_app USING ((tenant_id IN 
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
+CREATE POLICY tenant_subtree ON public.portal_session TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.profile_setting TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1689,6 +1777,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_setting TO culvert_system;
 
 GRANT SELECT,INSERT ON TABLE public.audit TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.branding TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.branding TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_system;
@@ -1767,6 +1858,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.portal_session TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_session TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;

@@ -16,7 +16,7 @@ func panelRanks() map[string]int {
 		"pg actor config",
 		"outbox audit vault live",
 		"jobs", // above what it carries: it finishes outbox rows, records who sent a job and seals the keys that sign it
-		"tenant",
+		"tenant brand",
 		"identity",
 		"billing fleet cert",
 		"subscriber network",
@@ -25,7 +25,8 @@ func panelRanks() map[string]int {
 		"usage session",
 		"desired webhook",
 		"profile",
-		"api agentapi subapi installer hestia scale billingapi local",
+		"portal bulk",
+		"api agentapi subapi installer hestia scale billingapi webapp local",
 		"app",
 	} {
 		for name := range strings.FieldsSeq(names) {

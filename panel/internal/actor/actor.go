@@ -14,11 +14,12 @@ type Kind string
 
 // The kinds of callers.
 const (
-	Login     Kind = "login"      // a person, signed in
-	Key       Kind = "key"        // an access key
-	LegacyKey Kind = "legacy_key" // Hestia's old API key or password
-	Local     Kind = "local"      // the command line on the panel's own machine
-	System    Kind = "system"     // the panel itself: expiry, resets, quota
+	Login      Kind = "login"      // a person, signed in
+	Key        Kind = "key"        // an access key
+	LegacyKey  Kind = "legacy_key" // Hestia's old API key or password
+	Subscriber Kind = "subscriber" // an end user, in the portal
+	Local      Kind = "local"      // the command line on the panel's own machine
+	System     Kind = "system"     // the panel itself: expiry, resets, quota
 )
 
 // Permission is resource:action. "*" stands for every resource or every action.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
 )
@@ -61,7 +62,7 @@ func keyEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return &bare[freshKey]{freshKey{*k, s.Reveal()}}, nil
+			return &bare[freshKey]{Body: freshKey{*k, s.Reveal()}}, nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/access-keys", id: "list-access-keys", summary: "List access keys", tag: "access-keys", need: read},
 		func(ctx context.Context, who actor.Actor, in *Paged) (*bare[page[identity.AccessKey]], error) {
@@ -69,12 +70,12 @@ func keyEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(k *identity.AccessKey) string { return k.ID }), nil
+			return rest.PageOf(l, in.Limit, func(k *identity.AccessKey) string { return k.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/access-keys/{id}", id: "get-access-key", summary: "Get an access key, without its secret", tag: "access-keys", need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[identity.AccessKey], error) {
 			k, err := a.Identity.Key(ctx, who, in.ID)
-			return wrap(k, err)
+			return rest.Wrap(k, err)
 		})
 	add(a, endpoint{method: http.MethodPost, path: "/access-keys/{id}/rotate", id: "rotate-access-key", summary: "Give an access key a new secret", tag: "access-keys", need: write},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[freshSecret], error) {
@@ -82,7 +83,7 @@ func keyEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return &bare[freshSecret]{freshSecret{s.Reveal()}}, nil
+			return &bare[freshSecret]{Body: freshSecret{s.Reveal()}}, nil
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/access-keys/{id}", id: "revoke-access-key", summary: "Revoke an access key", tag: "access-keys", need: write},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*none, error) {

@@ -19,8 +19,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/branding"
+	"culvert/panel/internal/api/portal"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -29,6 +33,7 @@ import (
 	"culvert/panel/internal/live"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
+	visitors "culvert/panel/internal/portal"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
@@ -59,6 +64,8 @@ type Services struct {
 	Usage    *usage.Service
 	Jobs     *jobs.Nodes
 	Live     *live.Hub
+	Brands   *brand.Service
+	Portal   *visitors.Service
 }
 
 // Config of the surface.
@@ -82,19 +89,13 @@ type Config struct {
 // API is the mounted surface.
 type API struct {
 	Config
-	huma      huma.API
-	ops       []Operation
+	surface   rest.Surface
 	byCaller  *identity.Limiter
 	byAddress *identity.Limiter
 }
 
 // Operation is what a test or a document wants to know of an endpoint.
-type Operation struct {
-	Method     string
-	Path       string // below Prefix
-	Permission actor.Permission
-	Open       bool // without credentials
-}
+type Operation = rest.Operation
 
 // Mount adds the surface to app.
 func Mount(app *fiber.App, c Config) *API {
@@ -104,23 +105,25 @@ func Mount(app *fiber.App, c Config) *API {
 		byAddress: identity.NewLimiter(c.AddressRate, identity.Rate{PerSecond: 200, Burst: 1000}),
 	}
 	group := app.Group(Prefix, a.authenticate, a.body, repeats{a}.idempotent)
-	a.huma = humafiber.NewWithGroup(app, group, document(c.Version))
-	a.huma.UseMiddleware(a.knownQuery)
+	a.surface = rest.Surface{Huma: humafiber.NewWithGroup(app, group, document(c.Version)), Log: c.Log, Who: a.who}
+	a.surface.Huma.UseMiddleware(a.knownQuery)
 	for _, add := range []func(*API){
 		authEndpoints, sessionEndpoints, tenantEndpoints, loginEndpoints, keyEndpoints, planEndpoints, subscriberEndpoints, subscriberActions,
 		deviceEndpoints, profileEndpoints, nodeEndpoints, groupEndpoints, networkEndpoints, certEndpoints, recordEndpoints, jobEndpoints,
 	} {
 		add(a)
 	}
-	problemSchema(a.huma.OpenAPI())
+	branding.Endpoints(&a.surface, a.Brands)
+	portal.Endpoints(&a.surface, portal.Config{Portal: a.Portal, Brands: a.Brands, Ledger: subscriber.Ledger{DB: a.DB}, Kick: a.kickOne})
+	rest.ProblemSchema(a.surface.Huma.OpenAPI())
 	if a.Live != nil {
 		watch := stream.Config{Log: a.Log, Hub: a.Live, Caller: a.watcher, Refuse: a.refuse, LastWord: func(ctx context.Context, err error) []byte {
-			p := problemOf(ctx, a.Log, err)
+			p := rest.ProblemOf(ctx, a.Log, err)
 			body, _ := json.Marshal(&p) // of texts and numbers alone
 			return body
 		}}
 		group.Get(stream.Path, watch.Serve)
-		stream.Describe(a.huma.OpenAPI(), a.Live)
+		stream.Describe(a.surface.Huma.OpenAPI(), a.Live)
 	}
 	a.serveDocument(group)
 	group.Use(a.nothingHere)
@@ -134,19 +137,20 @@ func document(version string) huma.Config {
 	c.DocsPath, c.SchemasPath = "", "" // no page that loads scripts from elsewhere
 	c.OpenAPIPath = ""                 // openapi.go serves it
 	c.CreateHooks = nil                // no $schema links in answers
-	c.Transformers = append(c.Transformers, toProblem)
+	c.Transformers = append(c.Transformers, rest.ToProblem)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "http", Scheme: "bearer", Description: "token of POST /sessions; browsers send it as a cookie"},
+		"portal":  {Type: "http", Scheme: "bearer", Description: "token of POST /portal/sessions; browsers send it as a cookie of its own"},
 		"key":     {Type: "http", Scheme: "basic", Description: "access key: id as user name, secret as password"},
 	}
 	return c
 }
 
 // Operations returns every endpoint, for tests that walk them.
-func (a *API) Operations() []Operation { return a.ops }
+func (a *API) Operations() []Operation { return a.surface.Operations() }
 
 // OpenAPI returns the document.
-func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+func (a *API) OpenAPI() *huma.OpenAPI { return a.surface.Huma.OpenAPI() }
 
 // endpoint is the metadata of one operation.
 type endpoint struct {
@@ -156,32 +160,14 @@ type endpoint struct {
 	open                           bool
 }
 
-// add mounts one endpoint. fn gets the actor and a decoded request, and returns a response or a classified error.
+// add mounts one endpoint of this package.
 func add[I, O any](a *API, e endpoint, fn func(ctx context.Context, who actor.Actor, in *I) (*O, error)) {
-	op := huma.Operation{
-		OperationID: e.id, Method: e.method, Path: e.path, Summary: e.summary, Tags: []string{e.tag},
-		DefaultStatus: e.status, MaxBodyBytes: maxBody + 1, // body has looked already
-	}
-	if e.open {
-		op.Security = []map[string][]string{}
-	} else {
-		op.Security = []map[string][]string{{"session": {}}, {"key": {}}}
-		if e.need != "" {
-			op.Description = "Needs " + string(e.need) + "."
-		}
-	}
-	a.ops = append(a.ops, Operation{Method: e.method, Path: e.path, Permission: e.need, Open: e.open})
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		who, err := a.who(ctx, e)
-		if err != nil {
-			return nil, asProblem(ctx, a.Log, err)
-		}
-		ctx, cancel := context.WithTimeout(ctx, requestLimit)
-		defer cancel()
-		out, err := fn(ctx, who, in)
-		if err != nil {
-			return nil, asProblem(ctx, a.Log, err)
-		}
-		return out, nil
-	})
+	rest.Add(&a.surface, rest.Endpoint{
+		Method: e.method, Path: e.path, ID: e.id, Summary: e.summary, Tag: e.tag, Need: e.need, Status: e.status, Open: e.open,
+	}, fn)
+}
+
+// refuse answers an error outside of an endpoint.
+func (a *API) refuse(c *fiber.Ctx, err error) error {
+	return rest.WriteProblem(c, rest.ProblemOf(c.UserContext(), a.Log, err))
 }

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -20,6 +21,7 @@ import (
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -28,6 +30,7 @@ import (
 	"culvert/panel/internal/live"
 	"culvert/panel/internal/local/localtest"
 	"culvert/panel/internal/network"
+	"culvert/panel/internal/portal"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber/subscribertest"
 	"culvert/panel/internal/usage"
@@ -69,8 +72,11 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 	services := api.Services{
 		DB: w.DB, Vault: w.Vault, Identity: w.People, Tenants: w.Tenants, Plans: &billing.Service{DB: w.DB, Groups: fl}, Subs: w.Subs,
 		Fleet: fl, Network: &network.Service{DB: w.DB, Vault: w.Vault}, Certs: &cert.Service{DB: w.DB, Vault: w.Vault}, Usage: &usage.Service{DB: w.DB},
-		Jobs: nodes, Devices: devices,
+		Jobs: nodes, Devices: devices, Brands: &brand.Service{DB: w.DB, Host: "panel.example"},
 		Profiles: &profile.Service{DB: w.DB, Vault: w.Vault, Subs: w.Subs, Devices: devices, Public: "https://panel.example:8083"},
+	}
+	services.Portal = &portal.Service{
+		DB: w.DB, Vault: w.Vault, People: w.People, Subs: w.Subs, Devices: devices, Profiles: services.Profiles, Usage: services.Usage, Brands: services.Brands, Online: 15 * time.Second,
 	}
 	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl)...)
 	services.Live = w.live
@@ -126,6 +132,9 @@ func (w *world) do(t testing.TB, c call) reply {
 	}
 	for k, v := range c.header {
 		r.Header.Set(k, v)
+		if k == "Host" && v != "" {
+			r.Host = v
+		}
 	}
 	resp, err := w.app.Test(r, -1)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/identity"
-	"culvert/shared/secret"
 )
 
 type signInRequest struct {
@@ -31,16 +31,6 @@ type signOutResponse struct {
 	SetCookie string `header:"Set-Cookie"`
 }
 
-type me struct {
-	Kind        actor.Kind `json:"kind"`
-	ID          string     `json:"id"`
-	Name        string     `json:"name"`
-	Tenant      string     `json:"tenant"`
-	Operator    bool       `json:"operator"`
-	Permissions actor.Set  `json:"permissions"`
-	MustChange  bool       `json:"must_change_password"`
-}
-
 type passwordRequest struct {
 	Body struct {
 		Old secretInput `json:"old_password" maxLength:"1024"`
@@ -48,36 +38,21 @@ type passwordRequest struct {
 	}
 }
 
-// secretInput is a secret in a request body: a plain string on the wire that nothing logs.
-type secretInput string
-
-func (s secretInput) secret() secret.String { return secret.New(string(s)) }
-
-// orGenerated is the secret, or a generated one, which is then to be answered as well.
-func (s secretInput) orGenerated(generate func() string) (password, generated string) {
-	if s != "" {
-		return string(s), ""
-	}
-	p := generate()
-	return p, p
-}
-
 func authEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodPost, path: "/sessions", id: "sign-in", summary: "Sign in", tag: tagAuth, open: true}, a.signIn)
 	add(a, endpoint{method: http.MethodDelete, path: "/sessions/current", id: "sign-out", summary: "Sign out", tag: tagAuth}, a.signOut)
 	add(a, endpoint{method: http.MethodGet, path: "/me", id: "who-am-i", summary: "Who am I", tag: tagAuth},
-		func(ctx context.Context, who actor.Actor, _ *none) (*bare[me], error) {
-			return &bare[me]{me{who.Kind, who.ID, who.Name, who.Tenant, who.Operator, who.Permissions, callerOf(ctx).mustChange}}, nil
-		})
+		func(ctx context.Context, who actor.Actor, _ *none) (*bare[me], error) { return people{a}.me(ctx, who) })
+	add(a, endpoint{method: http.MethodPatch, path: "/me", id: "change-me", summary: "Change my address and language", tag: "me"}, people{a}.changeMe)
 	add(a, endpoint{method: http.MethodPost, path: "/me/password", id: "change-my-password", summary: "Change my password", tag: tagAuth},
 		func(ctx context.Context, who actor.Actor, in *passwordRequest) (*none, error) {
-			return nil, a.Identity.ChangePassword(ctx, who, sessionOf(ctx), in.Body.Old.secret(), in.Body.New.secret())
+			return nil, a.Identity.ChangePassword(ctx, who, sessionOf(ctx), in.Body.Old.Secret(), in.Body.New.Secret())
 		})
 }
 
 func (a *API) signIn(ctx context.Context, _ actor.Actor, in *signInRequest) (*signInResponse, error) {
-	c := callerOf(ctx)
-	s, err := a.Identity.SignIn(ctx, in.Body.Name, in.Body.Password.secret(), c.address, c.agent)
+	c := rest.CallerOf(ctx)
+	s, err := a.Identity.SignIn(ctx, in.Body.Name, in.Body.Password.Secret(), c.Address, c.Agent)
 	if err != nil {
 		return nil, err
 	}

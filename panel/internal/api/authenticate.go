@@ -12,9 +12,12 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/portal"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
+	visitors "culvert/panel/internal/portal"
 	"culvert/shared/id"
 	"culvert/shared/secret"
 )
@@ -27,45 +30,10 @@ const (
 	headerTrace  = "X-Request-Id"
 )
 
-type ctxKey int
-
-const (
-	keyCaller ctxKey = iota
-	keyTrace
-)
-
-// caller is who sent a request. Its zero value is nobody.
-type caller struct {
-	actor      actor.Actor
-	session    string
-	mustChange bool
-	address    string
-	agent      string
-	err        error // why the presented credential was refused
-}
-
-// credential names what was presented: a session or an access key.
-func (c *caller) credential() string {
-	if c.session != "" {
-		return c.session
-	}
-	return c.actor.ID
-}
-
-func traceOf(ctx context.Context) string {
-	s, _ := ctx.Value(keyTrace).(string)
-	return s
-}
-
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(keyCaller).(caller)
-	return c
-}
-
 // authenticate settles who asks. It copies what it keeps: Fiber reuses the request's memory.
 func (a *API) authenticate(c *fiber.Ctx) error {
-	ctx := context.WithValue(c.UserContext(), keyTrace, id.New(id.Request))
-	c.Set(headerTrace, traceOf(ctx))
+	ctx := rest.WithTrace(c.UserContext(), id.New(id.Request))
+	c.Set(headerTrace, rest.TraceOf(ctx))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	from := a.ClientAddr(c)
@@ -73,21 +41,28 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	if err := a.byAddress.Admit(identity.NetworkOf(from), time.Now()); err != nil {
 		return a.refuse(c, err)
 	}
-	who := a.resolve(ctx, c)
-	if who.err == nil && who.actor.Tenant != "" {
-		if err := a.byCaller.Admit(who.credential(), time.Now()); err != nil {
+	visits := strings.HasPrefix(c.Path(), Prefix+portal.Prefix+"/")
+	var who rest.Caller
+	if visits {
+		who = resolveVisitor(ctx, c, a.Portal)
+	} else {
+		who = a.resolve(ctx, c)
+	}
+	if who.Err == nil && who.Actor.Tenant != "" {
+		if err := a.byCaller.Admit(who.Credential(), time.Now()); err != nil {
 			return a.refuse(c, err)
 		}
 	}
-	who.address, who.agent = from.String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
-	who.actor.Address, who.actor.Trace = who.address, traceOf(ctx)
-	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && who.err == nil && who.actor.Tenant != "" {
-		who.actor, who.err = a.Tenants.As(ctx, who.actor, tid)
+	who.Address, who.Agent = from.String(), utils.CopyString(c.Get(fiber.HeaderUserAgent))
+	who.Host = string(c.Request().Host())
+	who.Actor.Address, who.Actor.Trace = who.Address, rest.TraceOf(ctx)
+	if tid := utils.CopyString(c.Get(HeaderTenant)); tid != "" && !visits && who.Err == nil && who.Actor.Tenant != "" {
+		who.Actor, who.Err = a.Tenants.As(ctx, who.Actor, tid)
 	}
-	if a.Elevate != nil && who.actor.Tenant != "" {
-		who.actor = a.Elevate(who.actor)
+	if a.Elevate != nil && who.Actor.Tenant != "" {
+		who.Actor = a.Elevate(who.Actor)
 	}
-	c.SetUserContext(context.WithValue(ctx, keyCaller, who))
+	c.SetUserContext(rest.WithCaller(ctx, who))
 	return c.Next()
 }
 
@@ -101,16 +76,38 @@ func (a *API) presentedBy(c *fiber.Ctx) presented {
 	return presented{utils.CopyString(c.Get(fiber.HeaderAuthorization)), utils.CopyString(c.Cookies(CookieName)), a.ClientAddr(c)}
 }
 
-func (a *API) resolve(ctx context.Context, c *fiber.Ctx) caller {
+func (a *API) resolve(ctx context.Context, c *fiber.Ctx) rest.Caller {
 	p := a.presentedBy(c)
 	if p.authorization == "" && p.cookie != "" && !sameOrigin(c) {
-		return caller{err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
+		return rest.Caller{Err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
 	}
 	return p.prove(ctx, a.Identity)
 }
 
+// resolveVisitor settles who asks of the portal. No credential of staff means anything there.
+func resolveVisitor(ctx context.Context, c *fiber.Ctx, at *visitors.Service) rest.Caller {
+	scheme, token, _ := strings.Cut(utils.CopyString(c.Get(fiber.HeaderAuthorization)), " ")
+	switch {
+	case strings.EqualFold(scheme, "bearer"):
+	case scheme != "":
+		return rest.Caller{Err: errs.New(errs.Unauthorized, "authorization must be Bearer (portal session)")}
+	default:
+		if token = utils.CopyString(c.Cookies(portal.CookieName)); token == "" {
+			return rest.Caller{}
+		}
+		if !sameOrigin(c) {
+			return rest.Caller{Err: errs.New(errs.Denied, "a write with a cookie must come from the panel's own pages")}
+		}
+	}
+	v, err := at.Resolve(ctx, strings.TrimSpace(token))
+	if err != nil {
+		return rest.Caller{Err: err}
+	}
+	return rest.Caller{Actor: v.Actor, Session: v.Session, Portal: true}
+}
+
 // prove finds whom p names; nobody, when it names none.
-func (p presented) prove(ctx context.Context, people *identity.Service) caller {
+func (p presented) prove(ctx context.Context, people *identity.Service) rest.Caller {
 	scheme, value, _ := strings.Cut(p.authorization, " ")
 	switch strings.ToLower(scheme) {
 	case "bearer":
@@ -119,10 +116,10 @@ func (p presented) prove(ctx context.Context, people *identity.Service) caller {
 		return byKey(ctx, people, p.from, strings.TrimSpace(value))
 	case "":
 	default:
-		return caller{err: errs.New(errs.Unauthorized, "authorization must be Bearer (session) or Basic (access key)")}
+		return rest.Caller{Err: errs.New(errs.Unauthorized, "authorization must be Bearer (session) or Basic (access key)")}
 	}
 	if p.cookie == "" {
-		return caller{}
+		return rest.Caller{}
 	}
 	return bySession(ctx, people, p.cookie)
 }
@@ -140,76 +137,79 @@ func sameOrigin(c *fiber.Ctx) bool {
 	return err == nil && o.Host != "" && o.Host == string(c.Request().Host())
 }
 
-func bySession(ctx context.Context, people *identity.Service, token string) caller {
+func bySession(ctx context.Context, people *identity.Service, token string) rest.Caller {
 	s, err := people.Resolve(ctx, token)
 	if err != nil {
-		return caller{err: err}
+		return rest.Caller{Err: err}
 	}
-	return caller{actor: s.Actor, session: s.ID, mustChange: s.MustChange}
+	return rest.Caller{Actor: s.Actor, Session: s.ID, MustChange: s.MustChange}
 }
 
-func byKey(ctx context.Context, people *identity.Service, from netip.Addr, value string) caller {
+func byKey(ctx context.Context, people *identity.Service, from netip.Addr, value string) rest.Caller {
 	raw, err := base64.StdEncoding.DecodeString(value)
 	kid, sec, ok := strings.Cut(string(raw), ":")
 	if err != nil || !ok {
-		return caller{err: errs.New(errs.Unauthorized, "basic authorization must hold id:secret of an access key")}
+		return rest.Caller{Err: errs.New(errs.Unauthorized, "basic authorization must hold id:secret of an access key")}
 	}
 	k, err := people.AuthenticateKey(ctx, kid, secret.New(sec), from)
 	if err != nil {
-		return caller{err: err}
+		return rest.Caller{Err: err}
 	}
-	return caller{actor: k.Actor}
+	return rest.Caller{Actor: k.Actor}
 }
 
 // who returns the actor of an endpoint's request, or why there is none. A person who must change their password may do
 // that, look at themselves and sign out, and nothing else.
-func (a *API) who(ctx context.Context, e endpoint) (actor.Actor, error) {
-	c := callerOf(ctx)
-	if e.open {
-		return c.actor, nil
+func (a *API) who(ctx context.Context, e rest.Endpoint) (actor.Actor, error) {
+	c := rest.CallerOf(ctx)
+	if e.Open {
+		return c.Actor, nil
 	}
-	if c.err != nil {
-		return c.actor, c.err
+	if e.Portal != c.Portal && c.Err == nil {
+		return actor.Actor{}, errs.New(errs.Unauthorized, "sign in first")
 	}
-	if c.actor.Tenant == "" {
-		return c.actor, errs.New(errs.Unauthorized, "sign in first")
+	if c.Err != nil {
+		return c.Actor, c.Err
 	}
-	if c.mustChange && e.tag != tagAuth {
-		return c.actor, errs.New(errs.Denied, "change your password first: POST /me/password")
+	if c.Actor.Tenant == "" {
+		return c.Actor, errs.New(errs.Unauthorized, "sign in first")
 	}
-	if e.need != "" {
-		if err := c.actor.Require(e.need); err != nil {
-			return c.actor, err
+	if c.MustChange && e.Tag != tagAuth {
+		return c.Actor, errs.New(errs.Denied, "change your password first: POST /me/password")
+	}
+	if e.Need != "" {
+		if err := c.Actor.Require(e.Need); err != nil {
+			return c.Actor, err
 		}
 	}
-	return c.actor, nil
+	return c.Actor, nil
 }
 
 // watcher is who opens a stream, and what tells later whether they still may.
 func (a *API) watcher(c *fiber.Ctx) (stream.Caller, error) {
 	ctx := c.UserContext()
-	who, err := a.who(ctx, endpoint{})
+	who, err := a.who(ctx, rest.Endpoint{})
 	if err != nil {
 		return stream.Caller{}, err
 	}
-	by, shown, tenant := callerOf(ctx), a.presentedBy(c), utils.CopyString(c.Get(HeaderTenant))
-	return stream.Caller{Actor: who, Credential: by.credential(), Still: func(ctx context.Context) (actor.Actor, error) {
+	by, shown, tenant := rest.CallerOf(ctx), a.presentedBy(c), utils.CopyString(c.Get(HeaderTenant))
+	return stream.Caller{Actor: who, Credential: by.Credential(), Still: func(ctx context.Context) (actor.Actor, error) {
 		now := shown.prove(ctx, a.Identity)
-		if now.err == nil && now.actor.Tenant == "" {
-			now.err = errs.New(errs.Unauthorized, "sign in first")
+		if now.Err == nil && now.Actor.Tenant == "" {
+			now.Err = errs.New(errs.Unauthorized, "sign in first")
 		}
-		if now.err == nil && now.mustChange {
-			now.err = errs.New(errs.Denied, "change your password first: POST /me/password")
+		if now.Err == nil && now.MustChange {
+			now.Err = errs.New(errs.Denied, "change your password first: POST /me/password")
 		}
-		if now.err == nil && tenant != "" {
-			now.actor, now.err = a.Tenants.As(ctx, now.actor, tenant)
+		if now.Err == nil && tenant != "" {
+			now.Actor, now.Err = a.Tenants.As(ctx, now.Actor, tenant)
 		}
-		if now.err == nil && a.Elevate != nil {
-			now.actor = a.Elevate(now.actor)
+		if now.Err == nil && a.Elevate != nil {
+			now.Actor = a.Elevate(now.Actor)
 		}
-		return now.actor, now.err
+		return now.Actor, now.Err
 	}}, nil
 }
 
 // SessionOf tells the session of a request, for sign-out and password changes.
-func sessionOf(ctx context.Context) string { return callerOf(ctx).session }
+func sessionOf(ctx context.Context) string { return rest.CallerOf(ctx).Session }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/profile"
@@ -69,13 +70,6 @@ type makeLink struct {
 	}
 }
 
-// file is an answer that is no JSON.
-type file struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
 func deviceVersion(d *device.Device) int64 { return d.Version }
 
 type deviceAnswer = one[device.Device]
@@ -89,23 +83,23 @@ func deviceEndpoints(a *API) {
 			d, err := a.Devices.Add(ctx, who, device.New{
 				Subscriber: in.ID, Name: b.Name, PublicKey: b.PublicKey, PresharedKey: string(b.PresharedKey), Ingress: b.Ingress, Node: b.Node, Address: b.Address,
 			})
-			return answer(d, deviceVersion, err)
+			return rest.Answer(d, deviceVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/devices", id: "list-devices", summary: "List a subscriber's devices", tag: tagDevices, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[page[device.Device]], error) {
 			l, err := a.Devices.List(ctx, who, in.ID)
-			return wrap(&page[device.Device]{Items: l}, err)
+			return rest.Wrap(&page[device.Device]{Items: l}, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/devices/{id}", id: "get-device", summary: "Get a device", tag: tagDevices, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*deviceAnswer, error) {
 			d, err := a.Devices.Get(ctx, who, in.ID)
-			return answer(d, deviceVersion, err)
+			return rest.Answer(d, deviceVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/devices/{id}", id: "update-device", summary: "Rename, switch off or bind a device", tag: tagDevices, need: write},
 		profiles{a}.patchDevice)
 	add(a, endpoint{method: http.MethodDelete, path: "/devices/{id}", id: "delete-device", summary: "Delete a device", tag: tagDevices, need: write},
 		func(ctx context.Context, who actor.Actor, in *byDevice) (*none, error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
@@ -113,13 +107,13 @@ func deviceEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodPost, path: "/devices/{id}/rotate-key", id: "rotate-device-key", summary: "Give a device another key", tag: tagDevices, need: write},
 		func(ctx context.Context, who actor.Actor, in *rotateDeviceKey) (*deviceAnswer, error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
-			b := orZero(in.Body)
+			b := rest.OrZero(in.Body)
 			d, err := a.Devices.RotateKey(ctx, who, in.ID, v, b.PublicKey, string(b.PresharedKey))
-			return answer(d, deviceVersion, err)
+			return rest.Answer(d, deviceVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/devices/{id}/config", id: "get-device-config", summary: "Show a device's WireGuard file; leaves an audit record", tag: tagDevices, need: secrets},
 		func(ctx context.Context, who actor.Actor, in *ConfigOf) (*file, error) {
@@ -127,7 +121,7 @@ func deviceEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return &file{"text/plain; charset=utf-8", `attachment; filename="` + c.File + `"`, []byte(c.Text)}, nil
+			return &file{ContentType: "text/plain; charset=utf-8", Disposition: `attachment; filename="` + c.File + `"`, Body: []byte(c.Text)}, nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/devices/{id}/qr", id: "get-device-qr", summary: "Show a device's WireGuard file as a QR code; leaves an audit record", tag: tagDevices, need: secrets},
 		func(ctx context.Context, who actor.Actor, in *deviceQR) (*file, error) {
@@ -139,14 +133,14 @@ func deviceEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodPost, path: "/devices/{id}/links", id: "create-device-link", summary: "Make a link that gives out a device's WireGuard file once", tag: tagDevices, need: secrets, status: 201},
 		func(ctx context.Context, who actor.Actor, in *makeLink) (*bare[profile.Link], error) {
-			b := orZero(in.Body)
+			b := rest.OrZero(in.Body)
 			l, err := a.Profiles.MakeLink(ctx, who, in.ID, b.Ingress, time.Duration(b.Minutes)*time.Minute)
-			return wrap(l, err)
+			return rest.Wrap(l, err)
 		})
 }
 
 func (a profiles) patchDevice(ctx context.Context, who actor.Actor, in *patchDevice) (*deviceAnswer, error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +152,7 @@ func (a profiles) patchDevice(ctx context.Context, who actor.Actor, in *patchDev
 		c.Ingress = &x.Value
 	}
 	d, err := a.Devices.Update(ctx, who, in.ID, v, c)
-	return answer(d, deviceVersion, err)
+	return rest.Answer(d, deviceVersion, err)
 }
 
 // picture is a QR code of a text.

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/pg"
 )
@@ -18,7 +19,7 @@ import (
 const headerIdempotency = "Idempotency-Key"
 
 // claimLimit is how long a request may hold its key without an answer: beyond that its panel is dead.
-const claimLimit = 2 * requestLimit
+const claimLimit = 2 * rest.RequestLimit
 
 // stored is an answer kept for a key.
 type stored struct {
@@ -33,8 +34,8 @@ type repeats struct{ *API }
 
 func (a repeats) idempotent(c *fiber.Ctx) error {
 	key := utils.CopyString(c.Get(headerIdempotency))
-	who := callerOf(c.UserContext())
-	if key == "" || c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead || who.err != nil || who.actor.Tenant == "" {
+	who := rest.CallerOf(c.UserContext())
+	if key == "" || c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead || who.Err != nil || who.Actor.Tenant == "" {
 		return c.Next()
 	}
 	if len(key) > 255 {
@@ -42,7 +43,7 @@ func (a repeats) idempotent(c *fiber.Ctx) error {
 	}
 	ctx := c.UserContext()
 	sum := requestHash(c)
-	owner := string(who.actor.Kind) + "/" + who.actor.ID
+	owner := string(who.Actor.Kind) + "/" + who.Actor.ID
 	old, err := a.claim(ctx, who, owner, key, sum)
 	switch {
 	case err != nil:
@@ -66,7 +67,7 @@ func (a repeats) idempotent(c *fiber.Ctx) error {
 	}
 	done = true
 	if err := a.keep(context.WithoutCancel(ctx), c, who, owner, key); err != nil {
-		a.Log.WarnContext(ctx, "answer of a write with an Idempotency-Key is not stored", "trace", traceOf(ctx), "error", err)
+		a.Log.WarnContext(ctx, "answer of a write with an Idempotency-Key is not stored", "trace", rest.TraceOf(ctx), "error", err)
 	}
 	return nil
 }
@@ -79,23 +80,23 @@ func requestHash(c *fiber.Ctx) []byte {
 }
 
 // claim takes the key for this request, or returns what is stored under it.
-func (a repeats) claim(ctx context.Context, who caller, owner, key string, sum []byte) (*stored, error) {
+func (a repeats) claim(ctx context.Context, who rest.Caller, owner, key string, sum []byte) (*stored, error) {
 	var old *stored
-	err := a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
+	err := a.DB.InTenant(ctx, who.Actor.Home, func(tx *pg.Tx) error {
 		old = nil
 		if _, err := tx.Exec(ctx, `DELETE FROM idempotency WHERE tenant_id = $1 AND actor = $2 AND key = $3
 			AND (created_at < $4 OR (status IS NULL AND request_hash = $5 AND created_at < $6))`,
-			who.actor.Home, owner, key, tx.Now.AddDate(0, 0, -1), sum, tx.Now.Add(-claimLimit)); err != nil {
+			who.Actor.Home, owner, key, tx.Now.AddDate(0, 0, -1), sum, tx.Now.Add(-claimLimit)); err != nil {
 			return err
 		}
 		n, err := tx.Exec(ctx, `INSERT INTO idempotency (tenant_id, actor, key, request_hash, created_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT DO NOTHING`, who.actor.Home, owner, key, sum, tx.Now)
+			ON CONFLICT DO NOTHING`, who.Actor.Home, owner, key, sum, tx.Now)
 		if err != nil || n == 1 {
 			return err
 		}
 		old = &stored{}
 		_, err = tx.One(ctx, `SELECT request_hash, status, content_type, etag, body FROM idempotency WHERE tenant_id = $1 AND actor = $2 AND key = $3`,
-			[]any{who.actor.Home, owner, key}, &old.hash, &old.status, &old.contentType, &old.etag, &old.body)
+			[]any{who.Actor.Home, owner, key}, &old.hash, &old.status, &old.contentType, &old.etag, &old.body)
 		return err
 	})
 	return old, err
@@ -122,22 +123,22 @@ func (a repeats) replay(c *fiber.Ctx, owner, key string, sum []byte, old *stored
 	return c.Status(*old.status).Send(body)
 }
 
-func (a repeats) keep(ctx context.Context, c *fiber.Ctx, who caller, owner, key string) error {
+func (a repeats) keep(ctx context.Context, c *fiber.Ctx, who rest.Caller, owner, key string) error {
 	sealed := a.Vault.Seal("idempotency", owner+"/"+key, c.Response().Body())
-	return a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
+	return a.DB.InTenant(ctx, who.Actor.Home, func(tx *pg.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE idempotency SET status = $4, content_type = $5, etag = $6, body = $7
-			WHERE tenant_id = $1 AND actor = $2 AND key = $3`, who.actor.Home, owner, key, c.Response().StatusCode(),
+			WHERE tenant_id = $1 AND actor = $2 AND key = $3`, who.Actor.Home, owner, key, c.Response().StatusCode(),
 			string(c.Response().Header.ContentType()), string(c.Response().Header.Peek(fiber.HeaderETag)), sealed)
 		return err
 	})
 }
 
-func (a repeats) release(ctx context.Context, who caller, owner, key string) {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+func (a repeats) release(ctx context.Context, who rest.Caller, owner, key string) {
+	ctx, cancel := context.WithTimeout(ctx, rest.RequestLimit)
 	defer cancel()
-	err := a.DB.InTenant(ctx, who.actor.Home, func(tx *pg.Tx) error {
+	err := a.DB.InTenant(ctx, who.Actor.Home, func(tx *pg.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM idempotency WHERE tenant_id = $1 AND actor = $2 AND key = $3 AND status IS NULL",
-			who.actor.Home, owner, key)
+			who.Actor.Home, owner, key)
 		return err
 	})
 	if err != nil {

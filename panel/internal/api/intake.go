@@ -11,15 +11,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/api/fault"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/errs"
 )
 
 // PreRead is how much of a body the server reads before a request is looked at. It is also all that somebody may send who
 // has not proved who they are.
 const PreRead = 16 << 10
-
-// maxBody bounds every request body of this surface.
-const maxBody = 1 << 20
 
 // drain is how much of a body that nobody wanted is read away, so that the answer reaches a client that is still sending.
 // It costs no memory, and the server's own deadline ends a slow one.
@@ -48,9 +46,9 @@ func (a *API) body(c *fiber.Ctx) error {
 	if e := c.Get(fiber.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
 		return reject(c, http.StatusUnsupportedMediaType, "a body must not be compressed")
 	}
-	who := callerOf(c.UserContext())
-	limit := maxBody
-	if who.err != nil || who.actor.Tenant == "" {
+	who := rest.CallerOf(c.UserContext())
+	limit := a.bodyLimit(c.Method(), strings.TrimPrefix(c.Path(), Prefix))
+	if who.Err != nil || who.Actor.Tenant == "" {
 		limit = PreRead
 	}
 	body, err := readBody(c, limit)
@@ -60,8 +58,8 @@ func (a *API) body(c *fiber.Ctx) error {
 		return reject(c, http.StatusRequestTimeout, "the body did not arrive in time")
 	case err != nil:
 		return reject(c, http.StatusBadRequest, "the body ended early")
-	case len(body) > limit && who.err != nil:
-		return a.refuse(c, who.err)
+	case len(body) > limit && who.Err != nil:
+		return a.refuse(c, who.Err)
 	case len(body) > limit:
 		return reject(c, http.StatusRequestEntityTooLarge, "the body is too large")
 	}
@@ -70,6 +68,16 @@ func (a *API) body(c *fiber.Ctx) error {
 	}
 	c.Locals(keyBody, body)
 	return c.Next()
+}
+
+// bodyLimit is what the endpoint of a path takes.
+func (a *API) bodyLimit(method, path string) int {
+	for _, op := range a.surface.Operations() {
+		if op.MaxBody > rest.MaxBody && op.Method == method && op.Path == path {
+			return op.MaxBody
+		}
+	}
+	return rest.MaxBody
 }
 
 // readBody returns the body, or its beginning and one byte more than limit. A streamed one is put back as read.
@@ -93,7 +101,7 @@ func bodyOf(c *fiber.Ctx) []byte {
 
 // reject answers what HTTP itself has a status for.
 func reject(c *fiber.Ctx, status int, detail string) error {
-	return writeProblem(c, problem{
-		Type: "urn:culvert:error:invalid", Title: http.StatusText(status), Status: status, Detail: detail, Trace: traceOf(c.UserContext()),
+	return rest.WriteProblem(c, rest.Problem{
+		Type: "urn:culvert:error:invalid", Title: http.StatusText(status), Status: status, Detail: detail, Trace: rest.TraceOf(c.UserContext()),
 	})
 }

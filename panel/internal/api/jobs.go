@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/jobs"
 )
 
@@ -31,7 +32,7 @@ func jobEndpoints(a *API) {
 				return nil, err
 			}
 			j, err := a.Jobs.Enqueue(ctx, who, in.ID, in.Body.Kind, in.Body.Args)
-			return wrap(j, err)
+			return rest.Wrap(j, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/jobs", id: "list-jobs", summary: "List jobs, newest first", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *listJobs) (*bare[page[jobs.Job]], error) {
@@ -39,11 +40,11 @@ func jobEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(j *jobs.Job) string { return j.ID }), nil
+			return rest.PageOf(l, in.Limit, func(j *jobs.Job) string { return j.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/jobs/{id}", id: "get-job", summary: "Get a job and its answer", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[jobs.Job], error) {
 			j, err := a.Jobs.Get(ctx, who, in.ID)
-			return wrap(j, err)
+			return rest.Wrap(j, err)
 		})
 }

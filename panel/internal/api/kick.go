@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/audit"
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/errs"
@@ -37,9 +38,15 @@ func (a *API) kick(ctx context.Context, who actor.Actor, in *kickRequest) (*bare
 	if err != nil {
 		return nil, err
 	}
-	b := orZero(in.Body)
+	b := rest.OrZero(in.Body)
 	jobs, err := a.Kick(ctx, who, s, b.Session, b.Source)
-	return &bare[kicked]{kicked{jobs}}, err
+	return &bare[kicked]{Body: kicked{jobs}}, err
+}
+
+// kickOne ends one session.
+func (v *Services) kickOne(ctx context.Context, who actor.Actor, s *subscriber.Subscriber, session string) error {
+	_, err := v.Kick(ctx, who, s, session, "")
+	return err
 }
 
 // Kick ends a subscriber's sessions, or one of them, or those from an address: a job to every node that serves them. The

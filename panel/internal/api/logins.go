@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/identity"
 )
 
@@ -60,12 +61,12 @@ func loginEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(l *identity.Login) string { return l.ID }), nil
+			return rest.PageOf(l, in.Limit, func(l *identity.Login) string { return l.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/logins/{id}", id: "get-login", summary: "Get a login", tag: tagLogins, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*loginAnswer, error) {
 			l, err := a.Identity.Login(ctx, who, in.ID)
-			return answer(l, loginVersion, err)
+			return rest.Answer(l, loginVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/logins/{id}", id: "update-login", summary: "Change a login's name, address or role; nobody lifts anybody above themselves", tag: tagLogins, need: write},
 		func(ctx context.Context, who actor.Actor, in *patchLogin) (*loginAnswer, error) {
@@ -97,27 +98,27 @@ func loginActions(a *API, write actor.Permission) {
 			if err != nil {
 				return nil, err
 			}
-			return &bare[freshPassword]{freshPassword{p.Reveal()}}, nil
+			return &bare[freshPassword]{Body: freshPassword{p.Reveal()}}, nil
 		})
 }
 
 func (a *API) createLogin(ctx context.Context, who actor.Actor, in *createLogin) (*bare[freshLogin], error) {
 	b := &in.Body
-	password, generated := b.Password.orGenerated(identity.GeneratePassword)
+	password, generated := b.Password.OrGenerated(identity.GeneratePassword)
 	l, err := a.Identity.AddLogin(ctx, who, identity.NewLogin{
 		Name: b.Name, Email: b.Email, Password: password, Role: b.Role, Permissions: b.Permissions, MustChange: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &bare[freshLogin]{freshLogin{*l, generated}}, nil
+	return &bare[freshLogin]{Body: freshLogin{*l, generated}}, nil
 }
 
 func (a *API) updateLogin(ctx context.Context, who actor.Actor, in *ByLogin, c identity.LoginChange) (*loginAnswer, error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
 	l, err := a.Identity.UpdateLogin(ctx, who, in.ID, v, c)
-	return answer(l, loginVersion, err)
+	return rest.Answer(l, loginVersion, err)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/network"
 )
@@ -51,7 +52,7 @@ func networkEndpoints(a *API) {
 				NodeID: b.NodeID, Kind: b.Kind, Name: b.Name, Listen: b.Listen, CertificateID: b.CertificateID,
 				Options: network.Options(b.Options), Enabled: b.Enabled == nil || *b.Enabled,
 			})
-			return answer(g, ingressVersion, err)
+			return rest.Answer(g, ingressVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/ingresses", id: "list-ingresses", summary: "List ingresses", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *listIngresses) (*bare[page[network.Ingress]], error) {
@@ -59,12 +60,12 @@ func networkEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(g *network.Ingress) string { return g.ID }), nil
+			return rest.PageOf(l, in.Limit, func(g *network.Ingress) string { return g.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/ingresses/{id}", id: "get-ingress", summary: "Get an ingress", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*one[network.Ingress], error) {
 			g, err := a.Network.Get(ctx, who, in.ID)
-			return answer(g, ingressVersion, err)
+			return rest.Answer(g, ingressVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/ingresses/{id}", id: "update-ingress", summary: "Change an ingress; others on the node are not touched", tag: tag, need: write}, a.patchIngress)
 	add(a, endpoint{method: http.MethodDelete, path: "/ingresses/{id}", id: "delete-ingress", summary: "Delete an ingress", tag: tag, need: write},
@@ -74,7 +75,7 @@ func networkEndpoints(a *API) {
 }
 
 func (a *API) patchIngress(ctx context.Context, who actor.Actor, in *patchIngress) (*one[network.Ingress], error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (a *API) patchIngress(ctx context.Context, who actor.Actor, in *patchIngres
 			}
 		}
 	})
-	return answer(g, ingressVersion, err)
+	return rest.Answer(g, ingressVersion, err)
 }
 
 type createCert struct {
@@ -126,15 +127,15 @@ func certEndpoints(a *API) {
 		func(ctx context.Context, who actor.Actor, in *createCert) (*one[cert.Certificate], error) {
 			b := &in.Body
 			if b.Chain != "" || b.Key != "" {
-				c, err := a.Certs.Import(ctx, who, b.Name, b.Chain, b.Key.secret())
-				return answer(c, certVersion, err)
+				c, err := a.Certs.Import(ctx, who, b.Name, b.Chain, b.Key.Secret())
+				return rest.Answer(c, certVersion, err)
 			}
 			days := b.Days
 			if days == 0 {
 				days = selfSignedDays
 			}
 			c, err := a.Certs.SelfSign(ctx, who, b.Name, b.Names, days)
-			return answer(c, certVersion, err)
+			return rest.Answer(c, certVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/certificates", id: "list-certificates", summary: "List certificates, without keys", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *Paged) (*bare[page[cert.Certificate]], error) {
@@ -142,21 +143,21 @@ func certEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(c *cert.Certificate) string { return c.ID }), nil
+			return rest.PageOf(l, in.Limit, func(c *cert.Certificate) string { return c.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/certificates/{id}", id: "get-certificate", summary: "Get a certificate, without its key", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*one[cert.Certificate], error) {
 			c, err := a.Certs.Get(ctx, who, in.ID)
-			return answer(c, certVersion, err)
+			return rest.Answer(c, certVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPut, path: "/certificates/{id}", id: "replace-certificate", summary: "Put another key pair under a certificate, live", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *replaceCert) (*one[cert.Certificate], error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
-			c, err := a.Certs.Replace(ctx, who, in.ID, v, in.Body.Chain, in.Body.Key.secret())
-			return answer(c, certVersion, err)
+			c, err := a.Certs.Replace(ctx, who, in.ID, v, in.Body.Chain, in.Body.Key.Secret())
+			return rest.Answer(c, certVersion, err)
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/certificates/{id}", id: "delete-certificate", summary: "Delete a certificate that no ingress uses", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*none, error) {

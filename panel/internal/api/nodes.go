@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/fleet"
 )
@@ -73,23 +74,23 @@ func thisMachine(host string) bool {
 }
 
 // installation says how a node is set up with a token, and what another machine will run into.
-func (a *API) installation(pin, token string) (command string, warnings []string) {
+func (c *Config) installation(pin, token string) (command string, warnings []string) {
 	warnings = []string{}
-	if thisMachine(a.GatewayPublic) {
-		warnings = append(warnings, "the gateway's address "+a.GatewayPublic+" is this machine's own: set CULVERT_GATEWAY_PUBLIC for nodes elsewhere")
+	if thisMachine(c.GatewayPublic) {
+		warnings = append(warnings, "the gateway's address "+c.GatewayPublic+" is this machine's own: set CULVERT_GATEWAY_PUBLIC for nodes elsewhere")
 	}
-	if u, err := url.Parse(a.PublicURL); err == nil && thisMachine(u.Host) {
-		warnings = append(warnings, "the panel's address "+a.PublicURL+" is this machine's own: set CULVERT_PUBLIC_URL for nodes elsewhere")
+	if u, err := url.Parse(c.PublicURL); err == nil && thisMachine(u.Host) {
+		warnings = append(warnings, "the panel's address "+c.PublicURL+" is this machine's own: set CULVERT_PUBLIC_URL for nodes elsewhere")
 	}
-	if a.Install != nil {
-		command, err := a.Install(a.GatewayPublic, pin, token)
+	if c.Install != nil {
+		command, err := c.Install(c.GatewayPublic, pin, token)
 		if err == nil {
 			return command, warnings
 		}
 		why, _ := errs.Public(err)
 		warnings = append(warnings, "the command needs an agent that is there already: "+why)
 	}
-	return fmt.Sprintf("CULVERT_AGENT_GATEWAY=%s CULVERT_AGENT_CA_PIN=%s CULVERT_AGENT_TOKEN=%s culvert-agent run", a.GatewayPublic, pin, token), warnings
+	return fmt.Sprintf("CULVERT_AGENT_GATEWAY=%s CULVERT_AGENT_CA_PIN=%s CULVERT_AGENT_TOKEN=%s culvert-agent run", c.GatewayPublic, pin, token), warnings
 }
 
 func nodeVersion(n *fleet.Node) int64 { return n.Version }
@@ -103,7 +104,7 @@ func nodeEndpoints(a *API) {
 		func(ctx context.Context, who actor.Actor, in *createNode) (*nodeAnswer, error) {
 			b := &in.Body
 			n, err := a.Fleet.Create(ctx, who, fleet.NewNode{Name: b.Name, Host: b.Host, Region: b.Region, Comment: b.Comment, Groups: b.Groups})
-			return answer(n, nodeVersion, err)
+			return rest.Answer(n, nodeVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/nodes", id: "list-nodes", summary: "List nodes: online, versions, wanted and applied revision, refusal", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *listNodes) (*bare[page[fleet.Node]], error) {
@@ -111,12 +112,12 @@ func nodeEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(n *fleet.Node) string { return n.ID }), nil
+			return rest.PageOf(l, in.Limit, func(n *fleet.Node) string { return n.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/nodes/{id}", id: "get-node", summary: "Get a node", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*nodeAnswer, error) {
 			n, err := a.Fleet.Get(ctx, who, in.ID)
-			return answer(n, nodeVersion, err)
+			return rest.Answer(n, nodeVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/nodes/{id}", id: "update-node", summary: "Change a node", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *patchNode) (*nodeAnswer, error) {
@@ -127,7 +128,7 @@ func nodeEndpoints(a *API) {
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/nodes/{id}", id: "delete-node", summary: "Delete a node", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *ByNode) (*none, error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
@@ -163,23 +164,23 @@ func nodeActions(a *API, write actor.Permission) {
 }
 
 func (a *API) enrolToken(ctx context.Context, who actor.Actor, in *tokenRequest) (*bare[enrolToken], error) {
-	t, err := a.Fleet.CreateToken(ctx, who, in.ID, time.Duration(orZero(in.Body).Hours)*time.Hour)
+	t, err := a.Fleet.CreateToken(ctx, who, in.ID, time.Duration(rest.OrZero(in.Body).Hours)*time.Hour)
 	if err != nil {
 		return nil, err
 	}
 	command, warnings := a.installation(t.Pin, t.Text.Reveal())
-	return &bare[enrolToken]{enrolToken{
+	return &bare[enrolToken]{Body: enrolToken{
 		Token: t.Text.Reveal(), Pin: t.Pin, Gateway: a.GatewayPublic, ExpiresAt: t.Expires, Command: command, Warnings: warnings,
 	}}, nil
 }
 
 func onNode(in *Matched, do func(version int64) (*fleet.Node, error)) (*nodeAnswer, error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
 	n, err := do(v)
-	return answer(n, nodeVersion, err)
+	return rest.Answer(n, nodeVersion, err)
 }
 
 type createGroup struct {
@@ -206,7 +207,7 @@ func groupEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodPost, path: "/node-groups", id: "create-node-group", summary: "Add a node group", tag: tag, need: write, status: 201},
 		func(ctx context.Context, who actor.Actor, in *createGroup) (*one[fleet.Group], error) {
 			g, err := a.Fleet.CreateGroup(ctx, who, in.Body.Name, in.Body.Comment)
-			return answer(g, groupVersion, err)
+			return rest.Answer(g, groupVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/node-groups", id: "list-node-groups", summary: "List node groups", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *Paged) (*bare[page[fleet.Group]], error) {
@@ -214,7 +215,7 @@ func groupEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(g *fleet.Group) string { return g.ID }), nil
+			return rest.PageOf(l, in.Limit, func(g *fleet.Group) string { return g.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/granted-node-groups", id: "list-granted-node-groups", summary: "List the groups this tenant may put into plans", tag: tag, need: actor.May(actor.Plans, actor.Read)},
 		func(ctx context.Context, who actor.Actor, _ *none) (*bare[page[fleet.GrantedGroup]], error) {
@@ -222,25 +223,25 @@ func groupEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, len(l), nil), nil
+			return rest.PageOf(l, len(l), nil), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/node-groups/{id}", id: "get-node-group", summary: "Get a node group", tag: tag, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*one[fleet.Group], error) {
 			g, err := a.Fleet.GetGroup(ctx, who, in.ID)
-			return answer(g, groupVersion, err)
+			return rest.Answer(g, groupVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/node-groups/{id}", id: "update-node-group", summary: "Change a node group", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *patchGroup) (*one[fleet.Group], error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
 			g, err := a.Fleet.UpdateGroup(ctx, who, in.ID, v, fleet.GroupChange{Name: in.Body.Name, Comment: in.Body.Comment})
-			return answer(g, groupVersion, err)
+			return rest.Answer(g, groupVersion, err)
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/node-groups/{id}", id: "delete-node-group", summary: "Delete a node group", tag: tag, need: write},
 		func(ctx context.Context, who actor.Actor, in *ByNode) (*none, error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,7 @@ const documentName = "openapi.json"
 // serveDocument serves the document of the mounted endpoints. It is made once, here: what it says of ingress options is more
 // than requests are checked against, because the protocol's own package checks them, with better words.
 func (a *API) serveDocument(r fiber.Router) {
-	body, err := describe(a.huma.OpenAPI())
+	body, err := describe(a.surface.Huma.OpenAPI())
 	if err != nil {
 		panic(fmt.Sprintf("describe the API: %v", err)) // made of constants: a test mounts it
 	}

@@ -37,7 +37,7 @@ func TestLargestPageHasANext(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, op := range w.api.Operations() {
-		if op.Method != "GET" || strings.Contains(op.Path, "{") {
+		if op.Portal || op.Method != "GET" || strings.Contains(op.Path, "{") {
 			continue
 		}
 		r := w.do(t, call{method: "GET", path: op.Path + "?limit=500", auth: auth})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/billing"
 	"culvert/shared/unit"
 )
@@ -91,7 +92,7 @@ func planEndpoints(a *API) {
 			p := billing.Plan{Name: in.Body.Name, Grants: billing.Grants{TrafficLimit: unit.Unlimited, Reset: billing.ResetMonthly}}
 			in.Body.apply(&p)
 			out, err := a.Plans.CreatePlan(ctx, who, p)
-			return answer(out, planVersion, err)
+			return rest.Answer(out, planVersion, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/plans", id: "list-plans", summary: "List plans by name", tag: "plans", need: read},
 		func(ctx context.Context, who actor.Actor, in *Paged) (*bare[page[billing.Plan]], error) {
@@ -99,16 +100,16 @@ func planEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(p *billing.Plan) string { return p.Name }), nil
+			return rest.PageOf(l, in.Limit, func(p *billing.Plan) string { return p.Name }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/plans/{id}", id: "get-plan", summary: "Get a plan", tag: "plans", need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*one[billing.Plan], error) {
 			p, err := a.Plans.GetPlan(ctx, who, in.ID)
-			return answer(p, planVersion, err)
+			return rest.Answer(p, planVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/plans/{id}", id: "update-plan", summary: "Change a plan; what was sold stays", tag: "plans", need: write},
 		func(ctx context.Context, who actor.Actor, in *patchPlan) (*one[billing.Plan], error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +117,7 @@ func planEndpoints(a *API) {
 				set(&p.Name, in.Body.Name)
 				in.Body.apply(p)
 			})
-			return answer(p, planVersion, err)
+			return rest.Answer(p, planVersion, err)
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/plans/{id}", id: "delete-plan", summary: "Delete a plan that nobody has", tag: "plans", need: write},
 		func(ctx context.Context, who actor.Actor, in *deletePlan) (*none, error) {

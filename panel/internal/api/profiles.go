@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/profile"
 )
 
@@ -72,13 +73,13 @@ func profileEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/tokens", id: "list-subscription-tokens", summary: "List a subscriber's subscription addresses", tag: tagProfiles, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[page[profile.Token]], error) {
 			l, err := a.Profiles.Tokens(ctx, who, in.ID)
-			return wrap(&page[profile.Token]{Items: l}, err)
+			return rest.Wrap(&page[profile.Token]{Items: l}, err)
 		})
 	add(a, endpoint{method: http.MethodPost, path: "/subscribers/{id}/tokens", id: "create-subscription-token", summary: "Make a subscription address", tag: tagProfiles, need: write, status: 201},
 		func(ctx context.Context, who actor.Actor, in *createToken) (*one[profile.Token], error) {
-			b := orZero(in.Body)
+			b := rest.OrZero(in.Body)
 			t, err := a.Profiles.AddToken(ctx, who, in.ID, b.Comment, b.ExpiresAt)
-			return answer(t, tokenVersion, err)
+			return rest.Answer(t, tokenVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/subscription-tokens/{id}", id: "update-subscription-token", summary: "Change a subscription address's comment or end", tag: tagProfiles, need: write},
 		func(ctx context.Context, who actor.Actor, in *patchToken) (*one[profile.Token], error) {
@@ -107,11 +108,11 @@ func profileEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodGet, path: "/profile-setting", id: "get-profile-setting", summary: "How the tenant's subscribers see their configurations", tag: tagProfiles, need: actor.May(actor.Settings, actor.Read)},
 		func(ctx context.Context, who actor.Actor, _ *none) (*one[profile.Setting], error) {
 			x, err := a.Profiles.Setting(ctx, who)
-			return answer(x, settingVersion, err)
+			return rest.Answer(x, settingVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/profile-setting", id: "update-profile-setting", summary: "Change how the tenant's subscribers see their configurations", tag: tagProfiles, need: actor.May(actor.Settings, actor.Write)},
 		func(ctx context.Context, who actor.Actor, in *patchProfileSetting) (*one[profile.Setting], error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
@@ -119,17 +120,17 @@ func profileEndpoints(a *API) {
 			x, err := a.Profiles.ChangeSetting(ctx, who, v, profile.SettingChange{
 				Remark: b.Remark, Title: b.Title, SupportURL: b.SupportURL, WebPageURL: b.WebPageURL, UpdateHours: b.UpdateHours, ShowOnce: b.ShowOnce,
 			})
-			return answer(x, settingVersion, err)
+			return rest.Answer(x, settingVersion, err)
 		})
 }
 
 func (a profiles) changeToken(ctx context.Context, who actor.Actor, in ByID, m Matched, c profile.TokenChange) (*one[profile.Token], error) {
-	v, err := m.version()
+	v, err := m.Version()
 	if err != nil {
 		return nil, err
 	}
 	t, err := a.Profiles.ChangeToken(ctx, who, in.ID, v, c)
-	return answer(t, tokenVersion, err)
+	return rest.Answer(t, tokenVersion, err)
 }
 
 func (a profiles) endpoints(ctx context.Context, who actor.Actor, in *listEndpoints) (*bare[page[shownEndpoint]], error) {
@@ -159,5 +160,5 @@ func (a profiles) endpoints(ctx context.Context, who actor.Actor, in *listEndpoi
 		}
 		out.Items = append(out.Items, x)
 	}
-	return &bare[page[shownEndpoint]]{out}, nil
+	return &bare[page[shownEndpoint]]{Body: out}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/audit"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/usage"
@@ -47,7 +48,7 @@ func recordEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
+			return rest.PageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/audit", id: "list-audit", summary: "Who did what, newest first", tag: "audit", need: actor.May(actor.Audit, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *listAudit) (*bare[page[audit.Entry]], error) {
@@ -55,7 +56,7 @@ func recordEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(e *audit.Entry) string { return e.ID }), nil
+			return rest.PageOf(l, in.Limit, func(e *audit.Entry) string { return e.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/usage", id: "get-subscriber-usage", summary: "Traffic by time, ingress and exit", tag: tagSubscribers, need: actor.May(actor.Usage, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *usageRequest) (*bare[page[usage.Bucket]], error) {
@@ -72,7 +73,7 @@ func recordEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, len(l), nil), nil
+			return rest.PageOf(l, len(l), nil), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}/sessions", id: "list-subscriber-sessions", summary: "Sessions, newest first", tag: tagSubscribers, need: actor.May(actor.Sessions, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *sessionsRequest) (*bare[page[usage.SessionRow]], error) {
@@ -83,7 +84,7 @@ func recordEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
+			return rest.PageOf(l, in.Limit, (*usage.SessionRow).Cursor), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/unbooked-usage", id: "list-unbooked-usage", summary: "Usage that nodes reported for subscribers who were never theirs; billed to nobody", tag: "nodes", need: actor.May(actor.Usage, actor.Read)},
 		func(ctx context.Context, who actor.Actor, in *unbookedRequest) (*bare[page[usage.UnbookedRow]], error) {
@@ -91,6 +92,6 @@ func recordEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(x *usage.UnbookedRow) string { return strconv.FormatInt(x.ID, 10) }), nil
+			return rest.PageOf(l, in.Limit, func(x *usage.UnbookedRow) string { return strconv.FormatInt(x.ID, 10) }), nil
 		})
 }

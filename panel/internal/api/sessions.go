@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/identity"
 )
 
@@ -31,7 +32,7 @@ func sessionEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(s *identity.OpenSession) string { return s.ID }), nil
+			return rest.PageOf(l, in.Limit, func(s *identity.OpenSession) string { return s.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/sessions", id: "end-sessions", summary: "Sign out everywhere else, or somebody I manage everywhere", tag: tag},
 		func(ctx context.Context, who actor.Actor, in *endOpenSessions) (*bare[endedSessions], error) {
@@ -40,12 +41,12 @@ func sessionEndpoints(a *API) {
 				keep = ""
 			}
 			n, err := a.Identity.EndSessions(ctx, who, in.Login, keep)
-			return wrap(&endedSessions{n}, err)
+			return rest.Wrap(&endedSessions{n}, err)
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/sessions/{id}", id: "get-session", summary: "Get a session of mine, or of somebody I manage", tag: tag},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*bare[identity.OpenSession], error) {
 			s, err := a.Identity.Session(ctx, who, in.ID, sessionOf(ctx))
-			return wrap(s, err)
+			return rest.Wrap(s, err)
 		})
 	add(a, endpoint{method: http.MethodDelete, path: "/sessions/{id}", id: "end-session", summary: "End a session of mine, or of somebody I manage", tag: tag},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*none, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/errs"
 )
@@ -16,7 +17,7 @@ import (
 // may not ask at all is told that first.
 func (a *API) knownQuery(ctx huma.Context, next func(huma.Context)) {
 	op, u := ctx.Operation(), ctx.URL()
-	if u.RawQuery == "" || len(op.Security) > 0 && callerOf(ctx.Context()).actor.Tenant == "" {
+	if u.RawQuery == "" || len(op.Security) > 0 && rest.CallerOf(ctx.Context()).Actor.Tenant == "" {
 		next(ctx)
 		return
 	}
@@ -32,13 +33,13 @@ func (a *API) knownQuery(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	slices.SortFunc(unknown, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
-	_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "invalid request", unknown...) // a client that went away
+	_ = huma.WriteErr(a.surface.Huma, ctx, http.StatusUnprocessableEntity, "invalid request", unknown...) // a client that went away
 }
 
 // nothingHere answers paths that no endpoint has, and methods that a path has not.
 func (a *API) nothingHere(c *fiber.Ctx) error {
-	p := problem{Status: http.StatusNotFound, Detail: "no such endpoint", Type: "urn:culvert:error:" + errs.Missing.String()}
-	allow := methods(a.ops, strings.TrimPrefix(c.Path(), Prefix))
+	p := rest.Problem{Status: http.StatusNotFound, Detail: "no such endpoint", Type: "urn:culvert:error:" + errs.Missing.String()}
+	allow := methods(a.surface.Operations(), strings.TrimPrefix(c.Path(), Prefix))
 	if strings.TrimPrefix(c.Path(), Prefix) == stream.Path {
 		allow = []string{http.MethodGet}
 	}
@@ -46,8 +47,8 @@ func (a *API) nothingHere(c *fiber.Ctx) error {
 		p.Status, p.Detail, p.Type = http.StatusMethodNotAllowed, "this endpoint takes "+strings.Join(allow, ", "), "urn:culvert:error:method"
 		c.Set(fiber.HeaderAllow, strings.Join(allow, ", "))
 	}
-	p.Title, p.Trace = http.StatusText(p.Status), traceOf(c.UserContext())
-	return writeProblem(c, p)
+	p.Title, p.Trace = http.StatusText(p.Status), rest.TraceOf(c.UserContext())
+	return rest.WriteProblem(c, p)
 }
 
 // methods returns what a path below Prefix takes of ops.

@@ -27,7 +27,7 @@ func TestPathsMethodsAndParameters(t *testing.T) {
 		"PUT on a list":            {call{method: "PUT", path: "/plans", auth: auth}, 405, "GET, POST", nil},
 		"POST on an object":        {call{method: "POST", path: "/plans/pln_x", auth: auth}, 405, "DELETE, GET, PATCH", nil},
 		"GET on an action":         {call{method: "GET", path: "/subscribers/x/suspend", auth: auth}, 405, "POST", nil},
-		"OPTIONS":                  {call{method: "OPTIONS", path: "/me"}, 405, "GET", nil},
+		"OPTIONS":                  {call{method: "OPTIONS", path: "/me"}, 405, "GET, PATCH", nil},
 		"POST on the document":     {call{method: "POST", path: "/openapi.json"}, 405, "GET", nil},
 		"a misspelt filter":        {call{method: "GET", path: "/subscribers?stauts=active&q=x&limt=1", auth: auth}, 422, "", []string{"limt", "stauts"}},
 		"a parameter of a write":   {call{method: "POST", path: "/plans?dry_run=1", auth: auth, body: map[string]any{"name": "p"}}, 422, "", []string{"dry_run"}},

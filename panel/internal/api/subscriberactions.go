@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/subscriber"
 	"culvert/shared/secret"
 	"culvert/shared/unit"
@@ -62,7 +63,7 @@ func subscriberActions(a *API) {
 	}
 	add(a, action("suspend", "Refuse a subscriber and cut their sessions"), func(ctx context.Context, who actor.Actor, in *suspendRequest) (*subscriberAnswer, error) {
 		return onSubscriber(&in.BySubscriber, func(v int64) (*subscriber.Subscriber, error) {
-			return a.Subs.Suspend(ctx, who, in.ID, v, orZero(in.Body).Reason)
+			return a.Subs.Suspend(ctx, who, in.ID, v, rest.OrZero(in.Body).Reason)
 		})
 	})
 	add(a, action("unsuspend", "Let a suspended subscriber back in"), func(ctx context.Context, who actor.Actor, in *BySubscriber) (*subscriberAnswer, error) {
@@ -77,17 +78,17 @@ func subscriberActions(a *API) {
 		})
 	})
 	add(a, action("password", "Set or generate a subscriber's password"), func(ctx context.Context, who actor.Actor, in *newPasswordRequest) (*one[freshSubscriber], error) {
-		v, err := in.version()
+		v, err := in.Version()
 		if err != nil {
 			return nil, err
 		}
-		password, generated := orZero(in.Body).Password.orGenerated(subscriber.GeneratePassword)
+		password, generated := rest.OrZero(in.Body).Password.OrGenerated(subscriber.GeneratePassword)
 		s, err := a.Subs.SetPassword(ctx, who, in.ID, v, secret.New(password))
 		return withPassword(s, generated, err)
 	})
 	add(a, action("rotate-secrets", "Replace generated secrets"), func(ctx context.Context, who actor.Actor, in *rotateRequest) (*subscriberAnswer, error) {
 		return onSubscriber(&in.BySubscriber, func(v int64) (*subscriber.Subscriber, error) {
-			return a.Subs.RotateSecrets(ctx, who, in.ID, v, orZero(in.Body).Family)
+			return a.Subs.RotateSecrets(ctx, who, in.ID, v, rest.OrZero(in.Body).Family)
 		})
 	})
 	add(a, action("reset-usage", "Start a new traffic period now"), func(ctx context.Context, who actor.Actor, in *BySubscriber) (*subscriberAnswer, error) {
@@ -99,7 +100,7 @@ func subscriberActions(a *API) {
 	}, a.kick)
 	add(a, action("grants", "Add traffic to the current period"), func(ctx context.Context, who actor.Actor, in *grantRequest) (*subscriberAnswer, error) {
 		s, err := a.Subs.Grant(ctx, who, in.ID, in.Body.Bytes, in.Body.Source)
-		return answer(s, subscriberVersion, err)
+		return rest.Answer(s, subscriberVersion, err)
 	})
 	add(a, endpoint{
 		method: http.MethodGet, path: "/subscribers/{id}/credentials", id: "get-subscriber-credentials",
@@ -108,12 +109,12 @@ func subscriberActions(a *API) {
 }
 
 func onSubscriber(in *BySubscriber, do func(version int64) (*subscriber.Subscriber, error)) (*subscriberAnswer, error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
 	s, err := do(v)
-	return answer(s, subscriberVersion, err)
+	return rest.Answer(s, subscriberVersion, err)
 }
 
 func (a *API) credentials(ctx context.Context, who actor.Actor, in *ByID) (*bare[credentials], error) {
@@ -125,5 +126,5 @@ func (a *API) credentials(ctx context.Context, who actor.Actor, in *ByID) (*bare
 	for family, s := range c.Secrets {
 		out.Secrets[family] = s.Reveal()
 	}
-	return &bare[credentials]{out}, nil
+	return &bare[credentials]{Body: out}, nil
 }

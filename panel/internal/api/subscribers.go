@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/subscriber"
 	"culvert/shared/secret"
 )
@@ -71,12 +72,12 @@ func subscriberEndpoints(a *API) {
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}", id: "get-subscriber", summary: "Get a subscriber", tag: tagSubscribers, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*subscriberAnswer, error) {
 			s, err := a.Subs.Get(ctx, who, in.ID)
-			return answer(s, subscriberVersion, err)
+			return rest.Answer(s, subscriberVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/subscribers/{id}", id: "update-subscriber", summary: "Change a subscriber", tag: tagSubscribers, need: write}, a.patchSubscriber)
 	add(a, endpoint{method: http.MethodDelete, path: "/subscribers/{id}", id: "delete-subscriber", summary: "Delete a subscriber; the ledger stays", tag: tagSubscribers, need: write},
 		func(ctx context.Context, who actor.Actor, in *BySubscriber) (*none, error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
@@ -95,12 +96,12 @@ func withPassword(s *subscriber.Subscriber, generated string, err error) (*one[f
 	if err != nil {
 		return nil, err
 	}
-	return &one[freshSubscriber]{ETag: etag(s.Version), Body: freshSubscriber{*s, generated}}, nil
+	return &one[freshSubscriber]{ETag: rest.ETag(s.Version), Body: freshSubscriber{*s, generated}}, nil
 }
 
 func (a *API) createSubscriber(ctx context.Context, who actor.Actor, in *createSubscriber) (*one[freshSubscriber], error) {
 	b := &in.Body
-	password, generated := b.Password.orGenerated(subscriber.GeneratePassword)
+	password, generated := b.Password.OrGenerated(subscriber.GeneratePassword)
 	s, err := a.Subs.Create(ctx, who, subscriber.Create{
 		Name: b.Name, Password: secret.New(password), Email: b.Email, FullName: b.FullName, Comment: b.Comment, Label: b.Label,
 		Language: b.Language, ExternalID: b.ExternalID, Plan: b.Plan, OnHold: b.OnHold, HoldDeadline: b.HoldDeadline,
@@ -118,11 +119,11 @@ func (a *API) listSubscribers(ctx context.Context, who actor.Actor, in *listSubs
 	if err != nil {
 		return nil, err
 	}
-	return &bare[page[subscriber.Subscriber]]{page[subscriber.Subscriber]{Items: p.Items, Next: p.Next}}, nil
+	return &bare[page[subscriber.Subscriber]]{Body: page[subscriber.Subscriber]{Items: p.Items, Next: p.Next}}, nil
 }
 
 func (a *API) patchSubscriber(ctx context.Context, who actor.Actor, in *patchSubscriber) (*subscriberAnswer, error) {
-	v, err := in.version()
+	v, err := in.Version()
 	if err != nil {
 		return nil, err
 	}
@@ -138,5 +139,5 @@ func (a *API) patchSubscriber(ctx context.Context, who actor.Actor, in *patchSub
 		p.ExpiresAt = &at
 	}
 	s, err := a.Subs.Update(ctx, who, in.ID, v, p)
-	return answer(s, subscriberVersion, err)
+	return rest.Answer(s, subscriberVersion, err)
 }

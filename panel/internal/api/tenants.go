@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/identity"
 	"culvert/panel/internal/tenant"
@@ -44,21 +45,21 @@ func tenantEndpoints(a *API) {
 			if err != nil {
 				return nil, err
 			}
-			return pageOf(l, in.Limit, func(t *tenant.Tenant) string { return t.ID }), nil
+			return rest.PageOf(l, in.Limit, func(t *tenant.Tenant) string { return t.ID }), nil
 		})
 	add(a, endpoint{method: http.MethodGet, path: "/tenants/{id}", id: "get-tenant", summary: "Get a tenant", tag: "tenants", need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*one[tenant.Tenant], error) {
 			t, err := a.Tenants.Get(ctx, who, in.ID)
-			return answer(t, tenantVersion, err)
+			return rest.Answer(t, tenantVersion, err)
 		})
 	add(a, endpoint{method: http.MethodPatch, path: "/tenants/{id}", id: "update-tenant", summary: "Change, suspend or unsuspend a tenant", tag: "tenants", need: write},
 		func(ctx context.Context, who actor.Actor, in *patchTenant) (*one[tenant.Tenant], error) {
-			v, err := in.version()
+			v, err := in.Version()
 			if err != nil {
 				return nil, err
 			}
 			t, err := a.Tenants.Update(ctx, who, in.ID, v, tenant.Change{Name: in.Body.Name, Status: in.Body.Status, NodeGroups: in.Body.NodeGroups})
-			return answer(t, tenantVersion, err)
+			return rest.Answer(t, tenantVersion, err)
 		})
 }
 
@@ -71,7 +72,7 @@ type freshTenant struct {
 // createTenant reports what is wrong with the tenant and with its owner at once, under the names of the request.
 func (a *API) createTenant(ctx context.Context, who actor.Actor, in *createTenant) (*one[freshTenant], error) {
 	b := &in.Body
-	password, generated := b.Owner.Password.orGenerated(identity.GeneratePassword)
+	password, generated := b.Owner.Password.OrGenerated(identity.GeneratePassword)
 	n := tenant.New{Name: b.Name, Realm: b.Realm, NodeGroups: b.NodeGroups}
 	owner := identity.NewLogin{Name: b.Owner.Name, Email: b.Owner.Email, Password: password, Role: "owner", MustChange: true}
 	var f errs.Faults
@@ -88,5 +89,5 @@ func (a *API) createTenant(ctx context.Context, who actor.Actor, in *createTenan
 	if err != nil {
 		return nil, err
 	}
-	return &one[freshTenant]{ETag: etag(t.Version), Body: freshTenant{*t, generated}}, nil
+	return &one[freshTenant]{ETag: rest.ETag(t.Version), Body: freshTenant{*t, generated}}, nil
 }

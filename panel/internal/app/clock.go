@@ -96,6 +96,7 @@ func (c *clock) tidy(ctx context.Context) {
 		{"drop handed-over values", "DELETE FROM hand_over WHERE expires_at < now()"},
 		{"drop old download links", "DELETE FROM download_link WHERE expires_at < now() - interval '1 day'"},
 		{"drop old throttles", "DELETE FROM throttle WHERE seen_at < now() - interval '1 day'"},
+		{"drop ended portal sessions", "DELETE FROM portal_session WHERE expires_at < now() - interval '7 days' OR revoked_at < now() - interval '7 days'"},
 		{"drop ended sessions", "DELETE FROM login_session WHERE expires_at < now() - interval '7 days' OR revoked_at < now() - interval '7 days'"},
 	}
 	for _, s := range steps {

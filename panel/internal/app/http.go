@@ -6,13 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +22,7 @@ import (
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/identity"
+	"culvert/panel/internal/webapp"
 	"culvert/web"
 )
 
@@ -79,8 +77,8 @@ func plainError(c *fiber.Ctx, log *slog.Logger, err error) error {
 	return c.Status(code).SendString(http.StatusText(code))
 }
 
-// mountRest adds health and the web app, or a line in its place.
-func mountRest(app *fiber.App, s *Services, version string) {
+// mountRest adds health and the web app.
+func mountRest(app *fiber.App, s *Services, version string) error {
 	app.Get("/healthz", func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), 2*time.Second)
 		defer cancel()
@@ -89,35 +87,8 @@ func mountRest(app *fiber.App, s *Services, version string) {
 		}
 		return c.SendString("ok\n")
 	})
-	files, built := web.FS()
-	app.Get("/*", func(c *fiber.Ctx) error {
-		if !built {
-			if c.Path() != "/" {
-				return fiber.ErrNotFound
-			}
-			return c.SendString("Culvert " + version + ". The web panel is not part of this build; the API is at /api/v1 (document: /api/v1/openapi.json).\n")
-		}
-		return sendAsset(c, files)
-	})
-}
-
-// sendAsset serves the web app: hashed assets for ever, everything else is the page.
-func sendAsset(c *fiber.Ctx, files fs.FS) error {
-	name := strings.TrimPrefix(path.Clean("/"+c.Path()), "/")
-	body, err := fs.ReadFile(files, name)
-	if err != nil || name == "index.html" {
-		if body, err = fs.ReadFile(files, "index.html"); err != nil {
-			return err
-		}
-		c.Set(fiber.HeaderCacheControl, "no-store")
-		c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-		return c.Send(body)
-	}
-	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
-		c.Set(fiber.HeaderContentType, t)
-	}
-	return c.Send(body)
+	files, _ := web.FS()
+	return webapp.Mount(app, webapp.Config{Files: files, Version: version})
 }
 
 // clientAddr tells the caller's address. Forwarded headers count only when the peer is a proxy we trust, and then from

@@ -115,8 +115,7 @@ func newApplication(s *Services, c config.Config, give *installer.Installer, ver
 	h.Mount(app)
 	subapi.Mount(app, subapi.Config{Profiles: s.Profiles, ClientAddr: addr, Log: log})
 	installer.Mount(app, installer.Config{Installer: give, ClientAddr: addr, Log: log})
-	mountRest(app, s, version)
-	return app, nil
+	return app, mountRest(app, s, version)
 }
 
 func commandConfig(s *Services, version string, log *slog.Logger) hestia.Config {

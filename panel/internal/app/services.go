@@ -10,6 +10,7 @@ import (
 	"culvert/migrations"
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/billing"
+	"culvert/panel/internal/brand"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
@@ -19,6 +20,7 @@ import (
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/network"
 	"culvert/panel/internal/pg"
+	"culvert/panel/internal/portal"
 	"culvert/panel/internal/profile"
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/tenant"
@@ -87,6 +89,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	s.DB, s.Vault = db, v
 	s.Fleet = fleet.New(fleet.Config{DB: db, Vault: v, Heartbeat: heartbeat})
 	s.Tenants = &tenant.Service{DB: db}
+	s.Brands = &brand.Service{DB: db, Host: strings.ToLower(c.PublicURL.Hostname())}
 	s.Plans = &billing.Service{DB: db, Groups: s.Fleet}
 	s.Certs = &cert.Service{DB: db, Vault: v}
 	s.Network = &network.Service{DB: db, Vault: v}
@@ -99,6 +102,9 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	s.Profiles = &profile.Service{DB: db, Vault: v, Subs: s.Subs, Devices: s.Devices, Public: strings.TrimSuffix(c.PublicURL.String(), "/")}
 	if s.Identity, err = identity.New(ctx, identity.Config{DB: db, Vault: v}); err != nil {
 		return nil, err
+	}
+	s.Portal = &portal.Service{
+		DB: db, Vault: v, People: s.Identity, Subs: s.Subs, Devices: s.Devices, Profiles: s.Profiles, Usage: s.Usage, Brands: s.Brands, Online: 3 * heartbeat,
 	}
 	s.Desired = desired.New(db, v, s.Certs, &settings{config: c, vault: v, keys: s.Keys, fleet: s.Fleet}, log)
 	s.Desired.Peers = s.Devices.Peers

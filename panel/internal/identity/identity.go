@@ -24,6 +24,7 @@ type Login struct {
 	ID           string     `gorm:"primaryKey" json:"id"`
 	Name         string     `json:"name"`
 	Email        string     `json:"email"`
+	Language     string     `json:"language" doc:"empty: what the tenant's pages are in"`
 	Verifier     string     `json:"-"`
 	Role         string     `json:"role"`
 	Permissions  pg.Strings `gorm:"type:text[]" json:"permissions"`

@@ -19,7 +19,7 @@ func createLogin(tx *pg.Tx, l *Login) error {
 
 func saveLogin(tx *pg.Tx, l *Login) error {
 	err := pg.Translate("save login", tx.Gorm().Model(l).Where("tenant_id = ?", l.TenantID).
-		Select("name", "email", "role", "permissions", "status", "version", "updated_at").Updates(l).Error)
+		Select("name", "email", "language", "role", "permissions", "status", "version", "updated_at").Updates(l).Error)
 	if errs.Is(err, errs.Conflict) {
 		return errs.Wrap(errs.Conflict, err, "login %s exists", l.Name)
 	}

@@ -118,16 +118,27 @@ func html(d *Document) string {
 	return write(overviewPage, p)
 }
 
-// apps are links that open a subscription in an app.
-func apps(d *Document) []app {
+// App is an app with the link that opens the subscription in it.
+type App struct{ Name, Link string }
+
+// Apps are links that open a document's subscription in apps.
+func (d *Document) Apps() []App {
 	whole, title := url.QueryEscape(d.URL), url.PathEscape(d.Title)
-	return []app{
-		{"sing-box", template.URL("sing-box://import-remote-profile?url=" + whole + "#" + title)},                    //nolint:gosec // escaped
-		{"Hiddify", template.URL("hiddify://import/" + d.URL + "#" + title)},                                         //nolint:gosec // the panel's own address
-		{"Clash, mihomo, Stash", template.URL("clash://install-config?url=" + whole)},                                //nolint:gosec // escaped
-		{"v2rayNG", template.URL("v2rayng://install-config?url=" + whole)},                                           //nolint:gosec // escaped
-		{"Shadowrocket", template.URL("sub://" + base64.RawURLEncoding.EncodeToString([]byte(d.URL)) + "#" + title)}, //nolint:gosec // encoded
+	return []App{
+		{"sing-box", "sing-box://import-remote-profile?url=" + whole + "#" + title},
+		{"Hiddify", "hiddify://import/" + d.URL + "#" + title},
+		{"Clash, mihomo, Stash", "clash://install-config?url=" + whole},
+		{"v2rayNG", "v2rayng://install-config?url=" + whole},
+		{"Shadowrocket", "sub://" + base64.RawURLEncoding.EncodeToString([]byte(d.URL)) + "#" + title},
 	}
+}
+
+func apps(d *Document) []app {
+	var out []app
+	for _, x := range d.Apps() {
+		out = append(out, app{x.Name, template.URL(x.Link)}) //nolint:gosec // of the panel's own address, escaped
+	}
+	return out
 }
 
 // AskPage is what a one-time link shows before it is redeemed: no secret.

@@ -66,6 +66,14 @@ func wellFormed(token string) bool {
 	return err == nil && len(b) == tokenBytes
 }
 
+// TokenHash is what a subscription address is found by; nil for what cannot be one.
+func (s *Service) TokenHash(token string) []byte {
+	if !wellFormed(token) {
+		return nil
+	}
+	return s.Vault.Hash(hashToken, token)
+}
+
 const tokenColumns = `tenant_id, id, subscriber_id, comment, expires_at, fetches, fetched_at, fetched_by, fetched_from, version, created_at, updated_at, sealed` //nolint:gosec // names of columns
 
 func scanToken(r pg.Row) (Token, []byte, error) {

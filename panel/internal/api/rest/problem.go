@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"context"
@@ -19,11 +19,11 @@ import (
 	"culvert/panel/internal/identity"
 )
 
-// requestLimit bounds the work of one request: a client that went away does not cancel it by itself.
-const requestLimit = 30 * time.Second
+// RequestLimit bounds the work of one request: a client that went away does not cancel it by itself.
+const RequestLimit = 30 * time.Second
 
-// problem is RFC 9457, with the fields that broke a rule.
-type problem struct {
+// Problem is RFC 9457, with the fields that broke a rule.
+type Problem struct {
 	Type   string       `json:"type" doc:"urn:culvert:error: and the kind"`
 	Title  string       `json:"title"`
 	Status int          `json:"status"`
@@ -35,16 +35,16 @@ type problem struct {
 }
 
 // Error implements error.
-func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 
 // GetStatus implements huma.StatusError.
-func (p *problem) GetStatus() int { return p.Status }
+func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType implements huma.ContentTypeFilter.
-func (p *problem) ContentType(string) string { return "application/problem+json" }
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 // GetHeaders implements huma.HeadersError's shape for Retry-After.
-func (p *problem) GetHeaders() http.Header {
+func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(p.retryAfter/time.Second)+1))
@@ -79,13 +79,13 @@ func statusOf(k errs.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemOf puts an error into the words of this surface. What is ours to mend is logged here, once.
-func problemOf(ctx context.Context, log *slog.Logger, err error) problem {
+// ProblemOf puts an error into the words of this surface. What is ours to mend is logged here, once.
+func ProblemOf(ctx context.Context, log *slog.Logger, err error) Problem {
 	kind := errs.KindOf(err)
 	detail, fields := errs.Public(err)
-	p := problem{
+	p := Problem{
 		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
-		Detail: ownWords(detail), Fields: fields, Trace: traceOf(ctx),
+		Detail: ownWords(detail), Fields: fields, Trace: TraceOf(ctx),
 	}
 	var t *identity.Throttled
 	if errors.As(err, &t) {
@@ -107,13 +107,14 @@ func ownWords(detail string) string {
 	return subscriberWord.ReplaceAllString(planWord.ReplaceAllString(detail, "plan $1 $2"), "${1}subscriber $2 $3")
 }
 
-func asProblem(ctx context.Context, log *slog.Logger, err error) error {
-	p := problemOf(ctx, log, err)
+// AsProblem makes an answer of an error.
+func AsProblem(ctx context.Context, log *slog.Logger, err error) error {
+	p := ProblemOf(ctx, log, err)
 	return huma.ErrorWithHeaders(&p, p.GetHeaders())
 }
 
-// toProblem gives huma's own validation errors the shape of all others; offending values are not echoed.
-func toProblem(ctx huma.Context, _ string, v any) (any, error) {
+// ToProblem gives huma's own validation errors the shape of all others; offending values are not echoed.
+func ToProblem(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
@@ -122,8 +123,8 @@ func toProblem(ctx huma.Context, _ string, v any) (any, error) {
 	if m.Status >= http.StatusInternalServerError {
 		kind = errs.Internal
 	}
-	p := &problem{
-		Type: "urn:culvert:error:" + kind.String(), Title: m.Title, Status: m.Status, Detail: "invalid request", Trace: traceOf(ctx.Context()),
+	p := &Problem{
+		Type: "urn:culvert:error:" + kind.String(), Title: m.Title, Status: m.Status, Detail: "invalid request", Trace: TraceOf(ctx.Context()),
 	}
 	if len(m.Errors) == 0 {
 		p.Detail = m.Detail
@@ -134,14 +135,15 @@ func toProblem(ctx huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
-// problemSchema documents the shape that is really sent.
-func problemSchema(doc *huma.OpenAPI) {
+// ProblemSchema documents the shape that is really sent.
+func ProblemSchema(doc *huma.OpenAPI) {
 	r := doc.Components.Schemas
-	s := r.Schema(reflect.TypeFor[problem](), false, "Problem")
+	s := r.Schema(reflect.TypeFor[Problem](), false, "Problem")
 	r.Map()["ErrorModel"] = s
 }
 
-func writeProblem(c *fiber.Ctx, p problem) error {
+// WriteProblem answers outside of an endpoint.
+func WriteProblem(c *fiber.Ctx, p Problem) error {
 	if p.Type == "" {
 		p.Type = "about:blank"
 	}
@@ -154,9 +156,4 @@ func writeProblem(c *fiber.Ctx, p problem) error {
 	}
 	c.Set(fiber.HeaderContentType, "application/problem+json")
 	return c.Status(p.Status).Send(body)
-}
-
-// refuse answers an error outside of an endpoint.
-func (a *API) refuse(c *fiber.Ctx, err error) error {
-	return writeProblem(c, problemOf(c.UserContext(), a.Log, err))
 }
