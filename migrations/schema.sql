@@ -123,28 +123,64 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) RETURNS SETOF text
+CREATE FUNCTION public.subscriber_condition(pattern text, online boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT $q$ ($3 = '' OR s.status = $3) AND ($4 = '' OR s.plan_id = $4) AND ($5 = '' OR s.external_id = $5)
+        AND ($6 IS NULL OR s.expires_at < $6) AND ($7 = '' OR s.name = $7) $q$
+    || CASE WHEN pattern = '' THEN '' ELSE
+        $q$ AND (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1 $q$ END
+    || CASE online WHEN true THEN ' AND ' WHEN false THEN ' AND NOT ' ELSE '' END
+    || CASE WHEN online IS NULL THEN '' ELSE $q$ EXISTS (SELECT FROM session_record r WHERE r.subscriber_id = s.id AND r.closed_at IS NULL) $q$ END
+$_$;
+
+CREATE FUNCTION public.subscriber_count(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, most integer) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
-    matches CONSTANT text := $q$ SELECT s.id FROM subscriber s
-        WHERE (s.name || ' ' || s.email || ' ' || s.full_name || ' ' || coalesce(s.external_id, '')) ILIKE $1
-          AND s.tenant_id IN (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant())
-          AND ($2 = '' OR s.tenant_id = $2) AND s.id > $3 AND ($4 = '' OR s.status = $4) AND ($5 = '' OR s.plan_id = $5)
-          AND ($6 = '' OR s.external_id = $6) AND ($7 IS NULL OR s.expires_at < $7) $q$;
+    n bigint;
+BEGIN
+    EXECUTE format($q$ SELECT count(*) FROM (SELECT FROM subscriber s WHERE s.tenant_id IN (SELECT descendant FROM tenant_closure
+        WHERE ancestor = current_tenant() AND ($2 = '' OR descendant = $2)) AND %s LIMIT $8) x $q$, subscriber_condition(pattern, online))
+        INTO n USING pattern, only_tenant, state, plan, external, before, named, most;
+    RETURN n;
+END $_$;
+
+CREATE FUNCTION public.subscriber_find(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, sort text, backwards boolean, after_key text, after_id text, most integer) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    condition CONSTANT text := subscriber_condition(pattern, online);
+    trees CONSTANT text := $q$ (SELECT descendant FROM tenant_closure WHERE ancestor = current_tenant() AND ($2 = '' OR descendant = $2)) t $q$;
+    source CONSTANT text := CASE sort WHEN 'used' THEN 'usage_total u JOIN subscriber s ON s.id = u.subscriber_id' ELSE 'subscriber s' END;
+    owner CONSTANT text := CASE sort WHEN 'used' THEN 'u.tenant_id' ELSE 's.tenant_id' END;
+    key CONSTANT text := CASE sort WHEN 'name' THEN 's.name' WHEN 'expires_at' THEN $q$coalesce(s.expires_at, 'infinity')$q$
+        WHEN 'used' THEN '(u.up + u.down)' ELSE 's.id' END;
+    tie CONSTANT text := CASE sort WHEN 'used' THEN 'u.subscriber_id' ELSE 's.id' END;
+    kind CONSTANT text := CASE sort WHEN 'expires_at' THEN 'timestamptz' WHEN 'used' THEN 'bigint' ELSE 'text' END;
+    way CONSTANT text := CASE WHEN backwards THEN 'DESC' ELSE 'ASC' END;
+    past CONSTANT text := CASE WHEN after_id = '' THEN 'true'
+        WHEN key = 's.id' THEN format('s.id %s $9', CASE WHEN backwards THEN '<' ELSE '>' END)
+        ELSE format('(%s, %s) %s ($8::%s, $9)', key, tie, CASE WHEN backwards THEN '<' ELSE '>' END, kind) END;
     found text[];
 BEGIN
-    -- Few matches: the trigram index finds them all, whatever the planner guesses of their number. Many: the order of ids
-    -- meets enough of them soon.
-    EXECUTE 'SELECT array_agg(id) FROM (' || matches || ' LIMIT 2001) m' INTO found
-        USING pattern, only_tenant, after, state, plan, external, before;
-    IF coalesce(cardinality(found), 0) <= 2000 THEN
-        RETURN QUERY SELECT f FROM unnest(found) f ORDER BY f LIMIT most;
-        RETURN;
+    IF pattern <> '' THEN
+        -- Few matches: the trigram index finds them all, whatever the planner guesses of their number. Many: the order of the
+        -- listing meets enough of them soon.
+        EXECUTE format('SELECT array_agg(id) FROM (SELECT s.id FROM subscriber s WHERE s.tenant_id IN (SELECT descendant FROM %s) AND %s LIMIT 2001) m',
+            trees, condition) INTO found USING pattern, only_tenant, state, plan, external, before, named;
+        IF coalesce(cardinality(found), 0) <= 2000 THEN
+            RETURN QUERY EXECUTE format('SELECT s.id FROM %s WHERE s.id = ANY($1) AND %s ORDER BY %s %s, %s %s LIMIT $2', source,
+                replace(replace(past, '$8', '$3'), '$9', '$4'), key, way, tie, way)
+                USING found, most, after_key, after_id;
+            RETURN;
+        END IF;
     END IF;
-    RETURN QUERY EXECUTE matches || ' ORDER BY s.id LIMIT $8'
-        USING pattern, only_tenant, after, state, plan, external, before, most;
+    RETURN QUERY EXECUTE format('SELECT x.id FROM %1$s CROSS JOIN LATERAL (SELECT %2$s AS k, %3$s AS id FROM %4$s WHERE %5$s = t.descendant AND %6$s AND %7$s
+        ORDER BY %2$s %8$s, %3$s %8$s LIMIT $10) x ORDER BY x.k %8$s, x.id %8$s LIMIT $10', trees, key, tie, source, owner, condition, past, way)
+        USING pattern, only_tenant, state, plan, external, before, named, after_key, after_id, most;
 END $_$;
 
 CREATE FUNCTION public.tenant_closure_insert() RETURNS trigger
@@ -854,6 +890,19 @@ CREATE UNLOGGED TABLE public.throttle (
     seen_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.traffic_hour (
+    tenant_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    node_id text NOT NULL,
+    up bigint NOT NULL,
+    down bigint NOT NULL,
+    CONSTRAINT traffic_hour_down_check CHECK ((down >= 0)),
+    CONSTRAINT traffic_hour_up_check CHECK ((up >= 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.traffic_hour FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.unbooked_usage (
     id bigint NOT NULL,
     node_id text NOT NULL,
@@ -1143,6 +1192,9 @@ ALTER TABLE ONLY public.tenant
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_pkey PRIMARY KEY (tenant_id, hour, node_id);
+
 ALTER TABLE ONLY public.unbooked_usage
     ADD CONSTRAINT unbooked_usage_pkey PRIMARY KEY (id);
 
@@ -1167,6 +1219,8 @@ CREATE INDEX device_use_seen_at_idx ON public.device_use USING btree (seen_at);
 CREATE INDEX download_link_expires_at_idx ON public.download_link USING btree (expires_at);
 
 CREATE INDEX idempotency_created_at_idx ON public.idempotency USING btree (created_at);
+
+CREATE INDEX job_failed ON public.job USING btree (finished_at) WHERE (state = ANY (ARRAY['failed'::text, 'expired'::text]));
 
 CREATE INDEX job_open ON public.job USING btree (created_at) WHERE (finished_at IS NULL);
 
@@ -1202,11 +1256,15 @@ CREATE INDEX session_record_device ON public.session_record USING btree (device_
 
 CREATE INDEX session_record_live ON public.session_record USING btree (tenant_id, opened_at DESC, id DESC) WHERE (closed_at IS NULL);
 
+CREATE INDEX session_record_online ON public.session_record USING btree (subscriber_id) WHERE (closed_at IS NULL);
+
 CREATE INDEX session_record_open ON public.session_record USING btree (node_id, epoch) WHERE (closed_at IS NULL);
 
 CREATE INDEX session_record_tenant_id_subscriber_id_opened_at_idx ON public.session_record USING btree (tenant_id, subscriber_id, opened_at DESC);
 
 CREATE UNIQUE INDEX subscriber_alone ON public.subscriber USING btree (password_id) WHERE alone;
+
+CREATE INDEX subscriber_by_expiry ON public.subscriber USING btree (tenant_id, COALESCE(expires_at, 'infinity'::timestamp with time zone), id);
 
 CREATE INDEX subscriber_expiry ON public.subscriber USING btree (expires_at) WHERE ((status = ANY (ARRAY['active'::text, 'limited'::text])) AND (expires_at IS NOT NULL));
 
@@ -1237,6 +1295,8 @@ CREATE INDEX unbooked_usage_at_idx ON public.unbooked_usage USING btree (at);
 CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
 
 CREATE INDEX usage_open_tenant_id_hour_idx ON public.usage_open USING btree (tenant_id, hour);
+
+CREATE INDEX usage_total_by_use ON public.usage_total USING btree (tenant_id, ((up + down)), subscriber_id);
 
 ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
 
@@ -1382,6 +1442,9 @@ ALTER TABLE ONLY public.subscription_token
 ALTER TABLE ONLY public.tenant
     ADD CONSTRAINT tenant_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.traffic_hour
+    ADD CONSTRAINT traffic_hour_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
 ALTER TABLE ONLY public.usage_total
     ADD CONSTRAINT usage_total_tenant_id_subscriber_id_fkey FOREIGN KEY (tenant_id, subscriber_id) REFERENCES public.subscriber(tenant_id, id) ON DELETE CASCADE;
 
@@ -1443,7 +1506,11 @@ CREATE POLICY owner_reads ON public.ledger FOR SELECT TO culvert_owner USING (tr
 
 CREATE POLICY owner_reads ON public.node_group FOR SELECT TO culvert_owner USING (true);
 
+CREATE POLICY owner_reads ON public.session_record FOR SELECT TO culvert_owner USING (true);
+
 CREATE POLICY owner_reads ON public.tenant FOR SELECT TO culvert_owner USING (true);
+
+CREATE POLICY owner_reads ON public.usage_total FOR SELECT TO culvert_owner USING (true);
 
 CREATE POLICY owner_searches ON public.subscriber FOR SELECT TO culvert_owner USING (true);
 
@@ -1528,6 +1595,8 @@ CREATE POLICY system_all ON public.subscription_token TO culvert_system USING (t
 CREATE POLICY system_all ON public.tenant TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.tenant_closure TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.traffic_hour TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.usage_open TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1737,6 +1806,12 @@ CREATE POLICY tenant_subtree ON public.tenant TO culvert_app USING ((tenant_id I
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))) OR (tenant_id = public.current_tenant())));
 
+CREATE POLICY tenant_subtree ON public.traffic_hour TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
 CREATE POLICY tenant_subtree ON public.usage_open TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
@@ -1748,6 +1823,8 @@ CREATE POLICY tenant_subtree ON public.usage_total TO culvert_app USING ((tenant
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+ALTER TABLE public.traffic_hour ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.usage_open ENABLE ROW LEVEL SECURITY;
 
@@ -1766,8 +1843,11 @@ GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO c
 
 REVOKE ALL ON FUNCTION public.profile_stamp_next() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.subscriber_search(pattern text, only_tenant text, after text, state text, plan text, external text, before timestamp with time zone, most integer) TO culvert_app;
+REVOKE ALL ON FUNCTION public.subscriber_count(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.subscriber_count(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, most integer) TO culvert_app;
+
+REVOKE ALL ON FUNCTION public.subscriber_find(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, sort text, backwards boolean, after_key text, after_id text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.subscriber_find(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, sort text, backwards boolean, after_key text, after_id text, most integer) TO culvert_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_key TO culvert_system;
@@ -1888,6 +1968,9 @@ GRANT SELECT ON TABLE public.tenant_closure TO culvert_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.tenant_closure TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.throttle TO culvert_system;
+
+GRANT SELECT ON TABLE public.traffic_hour TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.traffic_hour TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.unbooked_usage TO culvert_system;
 

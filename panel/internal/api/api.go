@@ -20,6 +20,7 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api/branding"
+	"culvert/panel/internal/api/overview"
 	"culvert/panel/internal/api/portal"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
@@ -114,6 +115,7 @@ func Mount(app *fiber.App, c Config) *API {
 		add(a)
 	}
 	branding.Endpoints(&a.surface, a.Brands)
+	overview.Endpoints(&a.surface, a.Usage, a.Fleet)
 	portal.Endpoints(&a.surface, portal.Config{Portal: a.Portal, Brands: a.Brands, Ledger: subscriber.Ledger{DB: a.DB}, Kick: a.kickOne})
 	rest.ProblemSchema(a.surface.Huma.OpenAPI())
 	if a.Live != nil {

@@ -85,6 +85,25 @@ func (w *world) vacuum(b *testing.B) {
 
 func cursorAt(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
+// places are cursors at random rows of an order.
+func (w *world) places(b *testing.B, ids []string, order int) (out []string) {
+	b.Helper()
+	key := []string{"s.name", "coalesce(to_char(s.expires_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), 'infinity')", "(u.up + u.down)::text", "(u.up + u.down)::text"}[order]
+	name := []string{"name", "expires_at", "used", "-used"}[order]
+	err := w.DB.InSystem(context.Background(), func(tx *pg.Tx) error {
+		return tx.Query(context.Background(), "SELECT s.id, "+key+" FROM subscriber s JOIN usage_total u ON u.subscriber_id = s.id WHERE s.id = ANY($1)", []any{ids}, func(r pg.Row) error {
+			var sid, at string
+			err := r.Scan(&sid, &at)
+			out = append(out, cursorAt(name+"\n"+at+"\n"+sid))
+			return err
+		})
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
 // BenchmarkReadAmong100k sends 200 requests a second (gets, pages at random places, searches) among 100,000 subscribers
 // and reports the 99th percentile of each in milliseconds.
 func BenchmarkReadAmong100k(b *testing.B) {
@@ -129,6 +148,15 @@ func BenchmarkReadAmong100k(b *testing.B) {
 		}
 		mu.Unlock()
 	}
+	var sorted [4][]string // places in the middle of each order
+	w.exec(b, "UPDATE usage_total SET up = (random() * 1e9)::bigint")
+	w.exec(b, "UPDATE subscriber SET expires_at = now() + random() * interval '300 days' WHERE random() < 0.7")
+	w.exec(b, `INSERT INTO session_record (tenant_id, id, subscriber_id, node_id, ingress_id, kind, source, opened_at)
+		SELECT tenant_id, 'ses_' || id, id, 'n', 'i', 'socks5', '192.0.2.1', now() FROM subscriber WHERE random() < 0.05`)
+	w.vacuum(b)
+	for i := range sorted {
+		sorted[i] = w.places(b, ids, i)
+	}
 	b.ResetTimer()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -140,6 +168,10 @@ func BenchmarkReadAmong100k(b *testing.B) {
 			switch i % 10 {
 			case 0, 1, 2:
 				send("page", "/subscribers?limit=50&cursor="+cursorAt(ids[rand.IntN(len(ids))]))
+			case 4:
+				send("sorted-"+[]string{"name", "expires_at", "used", "-used"}[i/10%4], "/subscribers?limit=50&sort="+[]string{"name", "expires_at", "used", "-used"}[i/10%4]+"&cursor="+sorted[i/10%4][rand.IntN(len(sorted[i/10%4]))])
+			case 5:
+				send([]string{"online", "count", "tree"}[i/10%3], []string{"/subscribers?limit=50&online=true&sort=name", "/subscribers/count", "/subscribers?limit=50&tree=true&sort=name"}[i/10%3])
 			case 3:
 				send("search", fmt.Sprintf("/subscribers?limit=20&q=user%d", 10_000+rand.IntN(90_000)))
 			default:

@@ -46,14 +46,41 @@ type patchSubscriber struct {
 	}
 }
 
-type listSubscribers struct {
-	Paged
+// SubscriberFilter narrows listings of subscribers.
+type SubscriberFilter struct {
 	Query         string    `query:"q" maxLength:"128" doc:"part of name, e-mail, full name or external id"`
 	Status        string    `query:"status" enum:",on_hold,active,limited,expired,suspended,closed"`
 	Plan          string    `query:"plan" maxLength:"64" doc:"plan id"`
 	ExternalID    string    `query:"external_id" maxLength:"128"`
 	ExpiresBefore time.Time `query:"expires_before"`
+	Online        string    `query:"online" enum:",true,false" doc:"with an open session, or without"`
+	Tenant        string    `query:"tenant" maxLength:"64" doc:"id of one of the subtree"`
 	Tree          bool      `query:"tree" doc:"the whole subtree, not this tenant alone"`
+}
+
+func (f *SubscriberFilter) filter() subscriber.Filter {
+	out := subscriber.Filter{Query: f.Query, Status: f.Status, PlanID: f.Plan, ExternalID: f.ExternalID, Tenant: f.Tenant, Tree: f.Tree}
+	if !f.ExpiresBefore.IsZero() {
+		out.ExpiresBefore = &f.ExpiresBefore
+	}
+	if f.Online != "" {
+		online := f.Online == "true"
+		out.Online = &online
+	}
+	return out
+}
+
+type listSubscribers struct {
+	Paged
+	SubscriberFilter
+	Sort string `query:"sort" enum:",created_at,-created_at,name,-name,expires_at,-expires_at,used,-used" doc:"absent: created_at"`
+}
+
+type countSubscribers struct{ SubscriberFilter }
+
+type count struct {
+	Count int64 `json:"count"`
+	Exact bool  `json:"exact" doc:"false: there are more"`
 }
 
 type BySubscriber struct {
@@ -69,6 +96,11 @@ func subscriberEndpoints(a *API) {
 	read, write := actor.May(actor.Subscribers, actor.Read), actor.May(actor.Subscribers, actor.Write)
 	add(a, endpoint{method: http.MethodPost, path: "/subscribers", id: "create-subscriber", summary: "Add a subscriber", tag: tagSubscribers, need: write, status: 201}, a.createSubscriber)
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers", id: "list-subscribers", summary: "List, filter and search subscribers", tag: tagSubscribers, need: read}, a.listSubscribers)
+	add(a, endpoint{method: http.MethodGet, path: "/subscribers/count", id: "count-subscribers", summary: "How many subscribers a filter matches", tag: tagSubscribers, need: read},
+		func(ctx context.Context, who actor.Actor, in *countSubscribers) (*bare[count], error) {
+			n, exact, err := subscriber.Count(ctx, a.DB, who, in.filter())
+			return rest.Wrap(&count{n, exact}, err)
+		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/{id}", id: "get-subscriber", summary: "Get a subscriber", tag: tagSubscribers, need: read},
 		func(ctx context.Context, who actor.Actor, in *ByID) (*subscriberAnswer, error) {
 			s, err := a.Subs.Get(ctx, who, in.ID)
@@ -111,11 +143,7 @@ func (a *API) createSubscriber(ctx context.Context, who actor.Actor, in *createS
 }
 
 func (a *API) listSubscribers(ctx context.Context, who actor.Actor, in *listSubscribers) (*bare[page[subscriber.Subscriber]], error) {
-	f := subscriber.Filter{Query: in.Query, Status: in.Status, PlanID: in.Plan, ExternalID: in.ExternalID, Tree: in.Tree}
-	if !in.ExpiresBefore.IsZero() {
-		f.ExpiresBefore = &in.ExpiresBefore
-	}
-	p, err := a.Subs.List(ctx, who, f, in.Cursor, in.Limit)
+	p, err := a.Subs.ListBy(ctx, who, in.filter(), in.Sort, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}

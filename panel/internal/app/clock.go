@@ -111,6 +111,8 @@ func (c *clock) tidy(ctx context.Context) {
 	c.batches(ctx, "drop old report numbers", `DELETE FROM report WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM report r WHERE received_at < now() - interval '30 days' AND EXISTS (SELECT FROM report l
 		  WHERE l.node_id = r.node_id AND (l.epoch, l.seq) > (r.epoch, r.seq)) ORDER BY received_at LIMIT $1))`) // a node's last one it may send again, however late
+	c.batches(ctx, "drop old hours of tenants", `DELETE FROM traffic_hour WHERE ctid = ANY(ARRAY(
+		SELECT ctid FROM traffic_hour WHERE hour < now() - interval '5 years' LIMIT $1))`)
 	c.batches(ctx, "drop old jobs", `DELETE FROM job WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM job WHERE expires_at < now() - interval '90 days' ORDER BY expires_at LIMIT $1))`)
 	c.batches(ctx, "drop old unbooked usage", `DELETE FROM unbooked_usage WHERE ctid = ANY(ARRAY(

@@ -80,7 +80,7 @@ func take(ctx context.Context, tx *pg.Tx, a actor.Actor, label string, lock bool
 	return &s, complete(ctx, tx, one)
 }
 
-// complete fills usage and plan names of a page with two queries.
+// complete fills usage, plan names and presence of a page, with one query each.
 func complete(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
 	ids, plans := make([]string, len(page)), make([]string, len(page))
 	byID := make(map[string]*Subscriber, len(page))
@@ -109,69 +109,44 @@ func complete(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
 		names[pid] = name
 		return nil
 	})
-	for _, s := range page {
-		s.PlanName = names[s.PlanID]
+	if err != nil {
+		return err
 	}
-	return err
+	for _, s := range page {
+		s.PlanName, s.LastSeenAt = names[s.PlanID], s.Usage.SeenAt
+	}
+	return tx.Query(ctx, "SELECT DISTINCT subscriber_id FROM session_record WHERE subscriber_id = ANY($1) AND closed_at IS NULL", []any{ids}, func(r pg.Row) error {
+		var sid string
+		err := r.Scan(&sid)
+		byID[sid].Online = true
+		return err
+	})
 }
 
-func list(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string, limit int) ([]Subscriber, error) {
-	q := tx.Gorm().Where("id > ?", after)
-	if !f.Tree || a.Owner != "" {
-		q = q.Where("tenant_id = ?", a.Tenant)
+// pick loads rows in the order of their ids.
+func pick(ctx context.Context, tx *pg.Tx, ids []string) ([]Subscriber, error) {
+	if len(ids) == 0 {
+		return []Subscriber{}, nil
 	}
-	if a.Owner != "" {
-		q = q.Where("name = ?", a.Owner)
-	}
-	if f.Query != "" {
-		found, err := search(ctx, tx, a, f, after, limit)
-		if err != nil || len(found) == 0 {
-			return []Subscriber{}, err
-		}
-		q = q.Where("id IN ?", found)
-	}
-	if f.Status != "" {
-		q = q.Where("status = ?", f.Status)
-	}
-	if f.PlanID != "" {
-		q = q.Where("plan_id = ?", f.PlanID)
-	}
-	if f.ExternalID != "" {
-		q = q.Where("external_id = ?", f.ExternalID)
-	}
-	if f.ExpiresBefore != nil {
-		q = q.Where("expires_at < ?", *f.ExpiresBefore)
-	}
-	out := []Subscriber{}
-	if err := q.Order("id").Limit(limit).Find(&out).Error; err != nil {
+	var rows []Subscriber
+	if err := tx.Gorm().Where("id IN ?", ids).Find(&rows).Error; err != nil {
 		return nil, pg.Translate("list subscribers", err)
+	}
+	at := make(map[string]int, len(rows))
+	for i := range rows {
+		at[rows[i].ID] = i
+	}
+	out := make([]Subscriber, 0, len(rows))
+	for _, sid := range ids {
+		if i, ok := at[sid]; ok {
+			out = append(out, rows[i])
+		}
 	}
 	page := make([]*Subscriber, len(out))
 	for i := range out {
 		page[i] = &out[i]
 	}
-	if len(page) == 0 {
-		return out, nil
-	}
 	return out, complete(ctx, tx, page)
-}
-
-// search returns the ids of a page of matches. It knows every filter: one applied to the page afterwards would make it
-// shorter, and a short page ends the listing.
-func search(ctx context.Context, tx *pg.Tx, a actor.Actor, f Filter, after string, limit int) ([]string, error) {
-	only := a.Tenant
-	if f.Tree && a.Owner == "" {
-		only = ""
-	}
-	var ids []string
-	err := tx.Query(ctx, "SELECT subscriber_search($1, $2, $3, $4, $5, $6, $7, $8)",
-		[]any{"%" + escapeLike(f.Query) + "%", only, after, f.Status, f.PlanID, f.ExternalID, f.ExpiresBefore, limit}, func(r pg.Row) error {
-			var sid string
-			err := r.Scan(&sid)
-			ids = append(ids, sid)
-			return err
-		})
-	return ids, err
 }
 
 func escapeLike(s string) string {

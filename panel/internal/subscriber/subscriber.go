@@ -2,7 +2,6 @@ package subscriber
 
 import (
 	"context"
-	"encoding/base64"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"culvert/panel/internal/outbox"
 	"culvert/panel/internal/pg"
 	"culvert/panel/internal/vault"
-	"culvert/shared/id"
 	"culvert/shared/secret"
 	"culvert/shared/unit"
 )
@@ -56,7 +54,8 @@ type Subscriber struct {
 	CreatedAt      time.Time `gorm:"autoCreateTime:false" json:"created_at"`
 	UpdatedAt      time.Time `gorm:"autoUpdateTime:false" json:"updated_at"`
 	Usage          Usage     `gorm:"-" json:"usage"`
-	PlanName       string    `gorm:"-" json:"plan"`
+	Presence       `gorm:"-"`
+	PlanName       string `gorm:"-" json:"plan"`
 }
 
 // Terms are the times in a subscriber's life.
@@ -81,6 +80,13 @@ type Keys struct {
 
 // TableName implements gorm's Tabler.
 func (Subscriber) TableName() string { return "subscriber" }
+
+// Presence is where the subscriber is.
+type Presence struct {
+	Online     bool       `json:"online" doc:"has an open session"`
+	LastSeenAt *time.Time `json:"last_seen_at" doc:"when traffic was last reported"`
+	TenantName string     `json:"tenant_name,omitempty" doc:"in listings of a subtree"`
+}
 
 // Usage is what the subscriber moved.
 type Usage struct {
@@ -260,57 +266,6 @@ func checkTexts(f *errs.Faults, fullName, comment, label, language string) {
 	f.Check(utf8.RuneCountInString(comment) <= 255 && printable(comment), "comment", "must have at most 255 printable characters")
 	f.Check(len(label) <= 253 && printable(label), "label", "must have at most 253 printable characters")
 	f.Check(language == "" || slices.Contains([]string{"en", "zh", "ko", "ru"}, language), "language", "must be en, zh, ko or ru")
-}
-
-// Filter narrows a listing. Zero fields do not narrow.
-type Filter struct {
-	Query         string // part of name, e-mail, full name or external id
-	Status        string
-	PlanID        string
-	ExternalID    string
-	ExpiresBefore *time.Time
-	Tree          bool // the whole subtree, not the actor's tenant alone
-}
-
-// Page is one page of a listing in the order of creation.
-type Page struct {
-	Items []Subscriber
-	Next  string // cursor of the next page; empty at the end
-}
-
-const maxPage = 500
-
-// List returns one page; cursor is a former Page.Next.
-func (s *Service) List(ctx context.Context, a actor.Actor, f Filter, cursor string, limit int) (*Page, error) {
-	if err := a.Require(actor.May(actor.Subscribers, actor.Read)); err != nil {
-		return nil, err
-	}
-	if limit < 1 || limit > maxPage {
-		return nil, errs.Bad("limit", "must be between 1 and %d", maxPage)
-	}
-	if f.PlanID != "" && !id.Valid(id.Plan, f.PlanID) {
-		return nil, errs.Bad("plan", "must be the id of a plan")
-	}
-	if len(f.Query) > 128 {
-		return nil, errs.Bad("q", "must have at most 128 characters")
-	}
-	after, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(after) > 64 || !utf8.Valid(after) {
-		return nil, errs.Bad("cursor", "is not a cursor of this listing")
-	}
-	page := &Page{Items: []Subscriber{}}
-	err = s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
-		page.Items, err = list(ctx, tx, a, f, string(after), limit+1)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(page.Items) > limit {
-		page.Items = page.Items[:limit]
-		page.Next = base64.RawURLEncoding.EncodeToString([]byte(page.Items[limit-1].ID))
-	}
-	return page, nil
 }
 
 // Get returns a subscriber by id.

@@ -51,6 +51,9 @@ func book(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report, rows [
 	if len(own.subs) == 0 {
 		return nil
 	}
+	if err := bookHours(ctx, tx, node, at.Truncate(time.Hour), &own); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `INSERT INTO usage_open AS o (tenant_id, subscriber_id, hour, period, node_id, ingress_id, exit, up, down)
 		SELECT u.tenant, u.sub, $1, u.period, $2, u.ingress, u.exit, u.up, u.down
 		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[])
@@ -58,6 +61,17 @@ func book(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report, rows [
 		ON CONFLICT (subscriber_id, hour, period, node_id, ingress_id, exit) DO UPDATE SET
 		  up = least(o.up::numeric + EXCLUDED.up, $10::bigint), down = least(o.down::numeric + EXCLUDED.down, $10::bigint)`,
 		at.Truncate(time.Hour), node, own.tenants, own.subs, own.periods, own.ingresses, own.exits, own.ups, own.downs, int64(mostBooked))
+	return err
+}
+
+// bookHours adds what is booked to the hours of its tenants.
+func bookHours(ctx context.Context, tx *pg.Tx, node string, hour time.Time, own *bulk) error {
+	_, err := tx.Exec(ctx, `INSERT INTO traffic_hour AS t (tenant_id, hour, node_id, up, down)
+		SELECT u.tenant, $1, $2, least(sum(u.up), $6::bigint)::bigint, least(sum(u.down), $6::bigint)::bigint
+		FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS u (tenant, up, down) GROUP BY u.tenant ORDER BY u.tenant
+		ON CONFLICT (tenant_id, hour, node_id) DO UPDATE SET
+		  up = least(t.up::numeric + EXCLUDED.up, $6::bigint), down = least(t.down::numeric + EXCLUDED.down, $6::bigint)`,
+		hour, node, own.tenants, own.ups, own.downs, int64(mostBooked))
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/overview"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/live"
@@ -49,6 +50,16 @@ func Topics(sessions *usage.Service, nodes *fleet.Service) []live.Topic {
 			Read: func(ctx context.Context, who actor.Actor, _ live.Filter) ([]live.Item, bool, error) {
 				l, err := nodes.List(ctx, who, fleet.Filter{}, "", most+1)
 				return page(l, err, func(x *fleet.Node) string { return x.ID })
+			},
+		},
+		{
+			Name: "overview", Need: overview.Need, Filters: []string{"tree"},
+			Read: func(ctx context.Context, who actor.Actor, f live.Filter) ([]live.Item, bool, error) {
+				o, err := overview.Read(ctx, who, sessions, nodes, f["tree"] == "true")
+				if err != nil {
+					return nil, false, err
+				}
+				return page([]overview.Overview{*o}, nil, func(*overview.Overview) string { return "overview" })
 			},
 		},
 	}
@@ -87,7 +98,7 @@ func Describe(doc *huma.OpenAPI, hub *live.Hub) {
 	}
 	params := []*huma.Param{query("topics", "with commas between: "+strings.Join(hub.Names(), ", "), true)}
 	for _, f := range hub.Filters() {
-		params = append(params, query(f, "id; for topics that know it", false))
+		params = append(params, query(f, "id, or true for tree; for topics that know it", false))
 	}
 	events := doc.Components.Schemas.Schema(reflect.TypeFor[live.Event](), true, "StreamEvent")
 	doc.AddOperation(&huma.Operation{
