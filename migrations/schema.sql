@@ -1296,8 +1296,6 @@ CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
 
 CREATE INDEX usage_open_tenant_id_hour_idx ON public.usage_open USING btree (tenant_id, hour);
 
-CREATE INDEX usage_total_by_use ON public.usage_total USING btree (tenant_id, ((up + down)), subscriber_id);
-
 ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
 
 ALTER INDEX public.ledger_subscriber_id_source_idx ATTACH PARTITION public.ledger_rest_subscriber_id_source_idx;
