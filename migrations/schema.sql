@@ -157,7 +157,7 @@ DECLARE
     source CONSTANT text := CASE sort WHEN 'used' THEN 'usage_total u JOIN subscriber s ON s.id = u.subscriber_id' ELSE 'subscriber s' END;
     owner CONSTANT text := CASE sort WHEN 'used' THEN 'u.tenant_id' ELSE 's.tenant_id' END;
     key CONSTANT text := CASE sort WHEN 'name' THEN 's.name' WHEN 'expires_at' THEN $q$coalesce(s.expires_at, 'infinity')$q$
-        WHEN 'used' THEN '(u.up + u.down)' ELSE 's.id' END;
+        WHEN 'used' THEN 'u.used_sort' ELSE 's.id' END;
     tie CONSTANT text := CASE sort WHEN 'used' THEN 'u.subscriber_id' ELSE 's.id' END;
     kind CONSTANT text := CASE sort WHEN 'expires_at' THEN 'timestamptz' WHEN 'used' THEN 'bigint' ELSE 'text' END;
     way CONSTANT text := CASE WHEN backwards THEN 'DESC' ELSE 'ASC' END;
@@ -953,6 +953,7 @@ CREATE TABLE public.usage_total (
     lifetime_up bigint DEFAULT 0 NOT NULL,
     lifetime_down bigint DEFAULT 0 NOT NULL,
     seen_at timestamp with time zone,
+    used_sort bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_total_down_check CHECK ((down >= 0)),
     CONSTRAINT usage_total_lifetime_down_check CHECK ((lifetime_down >= 0)),
     CONSTRAINT usage_total_lifetime_up_check CHECK ((lifetime_up >= 0)),
@@ -1295,6 +1296,8 @@ CREATE INDEX unbooked_usage_at_idx ON public.unbooked_usage USING btree (at);
 CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
 
 CREATE INDEX usage_open_tenant_id_hour_idx ON public.usage_open USING btree (tenant_id, hour);
+
+CREATE INDEX usage_total_by_use ON public.usage_total USING btree (tenant_id, used_sort, subscriber_id);
 
 ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
 

@@ -49,6 +49,9 @@ func (c *clock) run(ctx context.Context) error {
 		case <-tidy.C:
 			c.tidy(ctx)
 		case <-heal.C:
+			if err := due.SortUsed(ctx); err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "clock: task failed", "task", "sort subscribers by use", "error", err)
+			}
 			var err error
 			if c.healed, err = c.s.Desired.Heal(ctx, c.healed, healNodes); err != nil && ctx.Err() == nil {
 				c.log.WarnContext(ctx, "clock: task failed", "task", "compile nodes anew", "error", err)
