@@ -8,7 +8,7 @@ import { Empty, Loaded } from '@/ui/feedback/states'
 import { useAction } from '@/ui/feedback/useAction'
 import { connectionsQuery, kick, type Connection } from '../api'
 import { protocolName } from '../help/words'
-import classes from './list.module.css'
+import classes from '../ui/list.module.css'
 
 export function Connections() {
   const { t, f } = useWords()

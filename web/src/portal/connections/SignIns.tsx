@@ -6,7 +6,7 @@ import { RelativeTime } from '@/ui/data/RelativeTime'
 import { Loaded } from '@/ui/feedback/states'
 import { useAction } from '@/ui/feedback/useAction'
 import { endSignIn, signInsQuery } from '../api'
-import classes from './list.module.css'
+import classes from '../ui/list.module.css'
 
 /** SignIns are the browsers that are signed in to this portal. */
 export function SignIns() {

@@ -20,7 +20,7 @@ export function DeviceRow({ device: d, show, rename }: { device: Device; show: (
     title: t('portal.removeTitle', { name: d.name }), body: t('portal.removeBody'), action: t('portal.remove'), danger: true, run: () => remove.mutateAsync(d.id),
   })
   return (
-    <Group justify="space-between" wrap="nowrap" py={12} style={{ borderTop: '1px solid var(--c-line)' }}>
+    <Group justify="space-between" wrap="nowrap" component="li">
       <div style={{ minWidth: 0 }}>
         <Group gap={8}>
           <Text fw={600} size="sm" truncate>{d.name}</Text>

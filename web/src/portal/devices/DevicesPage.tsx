@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Empty, Loaded } from '@/ui/feedback/states'
 import { Section } from '@/ui/layout/Section'
+import classes from '../ui/list.module.css'
 import { deviceFile, devicesQuery, type Device } from '../api'
 import { Extras } from '../app/Extras'
 import { AddDevice } from './AddDevice'
@@ -37,7 +38,7 @@ export function DevicesPage() {
         <Loaded query={query} rows={3}>
           {(all) => all.length === 0
             ? <Empty icon={Smartphone} title={t('portal.noDevices')} action={add}>{t('portal.noDevicesHint')}</Empty>
-            : <Stack gap={0}>{all.map((d) => <DeviceRow key={d.id} device={d} show={() => setShown(d)} rename={() => setRenamed(d)} />)}</Stack>}
+            : <ul className={classes.list}>{all.map((d) => <DeviceRow key={d.id} device={d} show={() => setShown(d)} rename={() => setRenamed(d)} />)}</ul>}
         </Loaded>
       </Section>
       <AddDevice opened={adding} onClose={() => setAdding(false)} />

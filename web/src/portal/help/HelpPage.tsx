@@ -20,7 +20,7 @@ export function HelpPage({ brand }: { brand?: Branding }) {
     <Stack gap="md">
       <Title order={1} size="h3">{t('portal.page.help')}</Title>
       <Section title={t('portal.why')} hint={t('portal.whyHint')}
-        actions={<Button variant="default" size="compact-sm" leftSection={<RefreshCw size={14} aria-hidden />} loading={query.isFetching} onClick={() => void query.refetch()}>{t('portal.again')}</Button>}>
+        actions={<Button variant="default" size="compact-sm" flex="none" leftSection={<RefreshCw size={14} aria-hidden />} loading={query.isFetching} onClick={() => void query.refetch()}>{t('portal.again')}</Button>}>
         <Loaded query={query}>
           {(found) => (
             <Stack gap="md" aria-live="polite">

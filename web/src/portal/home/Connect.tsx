@@ -1,4 +1,4 @@
-import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core'
+import { Button, Group, NativeSelect, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { ChevronDown, ChevronRight } from 'lucide-react'
 import { lazy, Suspense, useId, useState } from 'react'
@@ -14,6 +14,8 @@ import { platformOf, platforms, type Platform } from './platform'
 const Endpoints = lazy(() => import('./Endpoints').then((m) => ({ default: m.Endpoints })))
 
 const names: Record<Platform, string> = { android: 'Android', ios: 'iPhone, iPad', windows: 'Windows', macos: 'macOS', linux: 'Linux' }
+
+const choices = platforms.map((p) => ({ value: p, label: names[p] }))
 
 function Fold({ label, children }: { label: string; children: React.ReactNode }) {
   const [open, setOpen] = useState(false)
@@ -33,7 +35,8 @@ function Ways({ subscription: s }: { subscription: Subscription }) {
   const mobile = platform === 'android' || platform === 'ios'
   return (
     <Stack gap="md">
-      <SegmentedControl value={platform} onChange={(v) => setPlatform(v as Platform)} data={platforms.map((p) => ({ value: p, label: names[p] }))} aria-label={t('portal.platform')} fullWidth style={{ overflowX: 'auto' }} />
+      <SegmentedControl visibleFrom="sm" value={platform} onChange={(v) => setPlatform(v as Platform)} data={choices} aria-label={t('portal.platform')} fullWidth />
+      <NativeSelect hiddenFrom="sm" value={platform} onChange={(e) => setPlatform(e.currentTarget.value as Platform)} data={choices} label={t('portal.platform')} />
       <Group align="flex-start" gap="xl" wrap="wrap">
         <Stack gap="md" flex={1} miw={260}>
           <Apps platform={platform} links={s.links} />
