@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { launch, open } from './browser.mjs'
 import { client, startPanel } from './panel.mjs'
-import { seed } from './seed.mjs'
+import { seed, traffic } from './seed.mjs'
 
 const out = new URL('../screenshots/', import.meta.url).pathname
 const only = process.argv[2] ?? ''
@@ -10,6 +10,7 @@ const password = 'correct horse battery'
 
 const panel = process.env.PANEL_URL ? { url: process.env.PANEL_URL, password: process.env.PANEL_PASSWORD, stop: async () => {} } : await startPanel()
 const browser = await launch()
+let quiet = () => {}
 try {
   const api = client(panel.url)
   if (!process.env.PANEL_URL) {
@@ -18,6 +19,7 @@ try {
   }
   await api.signIn('admin', password)
   const scene = process.env.PANEL_URL ? await found(api) : await seed(api)
+  if (!process.env.PANEL_URL) quiet = await traffic(api, panel.url, scene)
   const s = `/subscribers?open=${scene.subscriber.id}`
   /** name, path, what to do before the picture is taken */
   const pages = [
@@ -80,6 +82,7 @@ try {
   }
   await portal(browser, panel.url, api, scene.subscriber)
 } finally {
+  quiet()
   await browser.close()
   await panel.stop()
 }

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { freePort } from './panel.mjs'
+
 // A scene that looks like a small business: nodes, plans, a reseller, and customers in every state.
 const GiB = 1024 ** 3
 const day = 86_400_000
@@ -36,4 +39,21 @@ export async function seed(api) {
   await api.post('/logins', { name: 'bot', role: 'custom', permissions: ['subscriber:read', 'usage:read'] })
   await api.post('/access-keys', { sets: ['billing'], addresses: ['203.0.113.9'], comment: 'WHMCS' })
   return { node, gold, subscriber: made[0], device, tenant, boss: tenant.owner_password }
+}
+
+/** traffic moves real bytes through the node as some of the customers, and keeps one of them connected. */
+export async function traffic(api, base, { node }) {
+  const port = await freePort()
+  await api.post('/ingresses', { node_id: node.id, kind: 'socks5', name: 'socks', listen: `127.0.0.1:${port}` })
+  const people = []
+  for (const name of ['anna', 'chen', 'kim']) {
+    const s = (await api.get(`/subscribers?q=${name}`)).items[0]
+    await api.call('POST', `/subscribers/${s.id}/password`, { password: 'correct horse battery' })
+    people.push(name)
+  }
+  const fetch = (name, at, ...more) => spawn('curl', ['-sk', '--retry', '20', '--retry-all-errors', '--retry-delay', '1', '-o', '/dev/null', '-x', `socks5h://${name}:correct%20horse%20battery@127.0.0.1:${port}`, ...more, base + at], { stdio: 'ignore' })
+  const ended = (c) => new Promise((done) => c.on('exit', done))
+  for (let i = 0; i < 12; i++) await Promise.all(people.slice(0, 1 + (i % 3)).map((n) => ended(fetch(n, '/api/v1/openapi.json'))))
+  const held = people.slice(0, 2).map((n) => fetch(n, '/api/v1/openapi.json', '--limit-rate', '900'))
+  return () => held.forEach((c) => c.kill())
 }

@@ -12,9 +12,9 @@ import { formatBytes, formatMoney, formatRate, GiB } from './units'
 
 describe('units', () => {
   it('writes bytes by 1024 in the language', () => {
-    expect(formatBytes(100 * GiB, 'en')).toBe('100 GB')
-    expect(formatBytes(1.5 * GiB, 'ru')).toBe('1,5 ГБ')
-    expect(formatBytes(0, 'en')).toBe('0B')
+    expect(formatBytes(100 * GiB, 'en')).toMatch(/^100\sGB$/)
+    expect(formatBytes(1.5 * GiB, 'ru')).toMatch(/^1,5\sГБ$/)
+    expect(formatBytes(0, 'en')).toMatch(/^0\sB$/)
   })
   it('writes rates by 1000', () => {
     expect(formatRate(50_000_000, 'en')).toContain('50')

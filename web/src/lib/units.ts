@@ -30,9 +30,10 @@ const digits = (v: number) => (Math.abs(v) < 10 && v % 1 !== 0 ? 2 : Math.abs(v)
 /** formatBytes counts by 1024, as traffic is sold here: 107374182400 is "100 GB". */
 export function formatBytes(bytes: number, language: string): string {
   const [value, step] = scale(bytes, 1024, byteUnits.length)
-  return number(language, {
+  const text = number(language, {
     style: 'unit', unit: byteUnits[step], unitDisplay: step === 0 ? 'narrow' : 'short', maximumFractionDigits: step === 0 ? 0 : digits(value),
   }).format(value)
+  return text.replace(/(\d)(\p{L})/u, '$1\u00a0$2')
 }
 
 /** formatRate writes bits per second by 1000, as networks are sold. */

@@ -4,10 +4,13 @@ import { filledShade, shadesOf } from '@/lib/color'
 const font =
   "'Inter Variable', system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'Malgun Gothic', sans-serif"
 
+/** Surfaces of the dark scheme: a little blue, as the light one has. */
+const dark = ['#e4e7eb', '#c3cad3', '#a3adba', '#79828f', '#3a414b', '#30363f', '#23282f', '#1a1d21', '#15181b', '#121417'] as const
+
 /** themeOf is the one design: a reseller chooses its accent, nothing else. */
 export function themeOf(accent: string): MantineThemeOverride {
   return createTheme({
-    colors: { accent: shadesOf(accent) as unknown as MantineColorsTuple },
+    colors: { dark: [...dark] as unknown as MantineColorsTuple, accent: shadesOf(accent) as unknown as MantineColorsTuple },
     primaryColor: 'accent',
     primaryShade: { light: filledShade, dark: filledShade },
     fontFamily: font,

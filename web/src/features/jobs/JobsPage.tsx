@@ -37,7 +37,7 @@ export function JobsPage() {
           { key: 'kind', title: t('jobs.kind'), width: 'minmax(110px,1fr)', cell: (j) => j.kind },
           { key: 'state', title: t('jobs.status'), width: '140px', cell: (j) => <JobPill state={j.state} /> },
           { key: 'node', title: t('jobs.node'), width: 'minmax(100px,1fr)', cell: (j) => nameOf(j.node) },
-          { key: 'error', title: t('jobs.result'), width: 'minmax(120px,2fr)', cell: (j) => <span title={j.error}>{j.error ?? ''}</span> },
+          { key: 'error', title: t('jobs.result'), width: 'minmax(120px,2fr)', cell: (j) => j.error && <span title={j.error}>{j.error}</span> },
           { key: 'by', title: t('jobs.by'), width: 'minmax(80px,0.8fr)', hide: 'lg', cell: (j) => j.actor },
           { key: 'at', title: t('jobs.at'), width: '130px', cell: (j) => <RelativeTime at={j.created_at} /> },
         ]}

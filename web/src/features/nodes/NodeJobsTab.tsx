@@ -17,7 +17,7 @@ export function NodeJobsTab({ node }: { node: Node }) {
       columns={[
         { key: 'kind', title: t('jobs.kind'), width: 'minmax(110px,1fr)', cell: (j) => j.kind },
         { key: 'state', title: t('jobs.status'), width: '130px', cell: (j) => <JobPill state={j.state} /> },
-        { key: 'error', title: t('jobs.result'), width: 'minmax(120px,2fr)', cell: (j) => <span title={j.error}>{j.error ?? ''}</span> },
+        { key: 'error', title: t('jobs.result'), width: 'minmax(120px,2fr)', cell: (j) => j.error && <span title={j.error}>{j.error}</span> },
         { key: 'at', title: t('jobs.at'), width: '130px', cell: (j) => <RelativeTime at={j.created_at} /> },
       ]}
     />

@@ -30,7 +30,7 @@ export function ServicesTab({ node }: { node: Node }) {
     { key: 'kind', title: t('subscribers.protocol'), width: '140px', cell: (g) => protocolName(g.kind) },
     { key: 'listen', title: t('services.listen'), width: '150px', cell: (g) => g.listen },
     { key: 'state', title: t('nodes.status'), width: '120px', cell: (g) => <ServiceState ingress={g} /> },
-    { key: 'note', title: t('services.note'), width: 'minmax(120px,1.8fr)', cell: (g) => <Text span size="xs" c={g.fault ? 'var(--c-bad)' : 'var(--c-warn)'} title={[g.fault, ...g.warnings].join('\n')}>{[g.fault, ...g.warnings].filter(Boolean).join('; ')}</Text> },
+    { key: 'note', title: t('services.note'), width: 'minmax(120px,1.8fr)', cell: (g) => (g.fault || g.warnings.length > 0) && <Text span size="xs" c={g.fault ? 'var(--c-bad)' : 'var(--c-warn)'} title={[g.fault, ...g.warnings].join('\n')}>{[g.fault, ...g.warnings].filter(Boolean).join('; ')}</Text> },
   ]
   const menu = (g: Ingress) => (
     <RowMenu name={g.name}>

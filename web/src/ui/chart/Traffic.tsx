@@ -5,5 +5,5 @@ const Chart = lazy(() => import('./TrafficChart').then((m) => ({ default: m.Traf
 
 /** Traffic is the chart, whose code is fetched when the first one is shown. */
 export function Traffic(p: ComponentProps<typeof Chart>) {
-  return <Suspense fallback={<Skeleton height={(p.height ?? 240) + 26} />}><Chart {...p} /></Suspense>
+  return <Suspense fallback={<Skeleton height={(p.height ?? 240) + 26} aria-busy />}><Chart {...p} /></Suspense>
 }

@@ -7,7 +7,7 @@ export function Section({ title, hint, actions, children, flush }: { title?: str
   return (
     <section className={classes.card} data-flush={flush || undefined}>
       {title && (
-        <Group justify="space-between" className={classes.cardHead} wrap="nowrap">
+        <Group justify="space-between" className={classes.cardHead}>
           <div>
             <Title order={2} size="h5">{title}</Title>
             {hint && <Text size="sm" c="dimmed">{hint}</Text>}

@@ -56,7 +56,7 @@ export function DataTable<T>(p: Props<T>) {
                   </div>
                 )}
                 {columns.map((c, i) => (
-                  <div role="cell" key={c.key} className={classes.cell} data-first={i === 0 || undefined} data-align={c.align} data-hide={c.hide} data-label={i > 0 ? c.title : undefined}>
+                  <div role="cell" key={c.key} className={classes.cell} data-first={i === 0 || undefined} data-align={c.align} data-hide={c.hide} data-menu={c.title === '' || undefined} data-label={i > 0 ? c.title : undefined}>
                     {i === 0 && p.onOpen ? <button type="button" className={classes.open} onClick={() => p.onOpen?.(row)}>{c.cell(row)}</button> : c.cell(row)}
                   </div>
                 ))}

@@ -49,7 +49,7 @@ export function SubscriberPanel({ id, tab = 'overview', onTab, onClose }: Props)
         <>
           {may('subscriber:write') && s.status !== 'closed' && <Group gap="xs" mb="md"><ActionMenu subscriber={s} onGone={onClose} /></Group>}
           <Tabs value={current} onChange={(v) => onTab(v === 'overview' ? undefined : (v as Tab))}>
-            <Tabs.List mb="lg">{tabs.map((x) => <Tabs.Tab key={x} value={x} px="sm">{t(`subscribers.tab.${x}`)}</Tabs.Tab>)}</Tabs.List>
+            <Tabs.List mb="lg" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>{tabs.map((x) => <Tabs.Tab key={x} value={x} px="sm">{t(`subscribers.tab.${x}`)}</Tabs.Tab>)}</Tabs.List>
             <Tabs.Panel value={current}><Part key={s.id} subscriber={s} /></Tabs.Panel>
           </Tabs>
         </>
