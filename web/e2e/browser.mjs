@@ -12,7 +12,7 @@ export async function open(browser, base, { width = 1440, height = 900, scheme =
     reducedMotion: reduced ? 'reduce' : 'no-preference', timezoneId: 'UTC', acceptDownloads: true,
   })
   const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(10_000)
   const faults = []
   page.on('pageerror', (e) => faults.push(String(e)))
   page.on('console', (m) => {

@@ -16,9 +16,10 @@ export function usePalette() {
 export function Palette({ opened, close }: { opened: boolean; close: () => void }) {
   const { t } = useTranslation()
   return (
-    <Modal opened={opened} onClose={close} withCloseButton={false} padding={0} size={560} yOffset="12vh" centered={false} aria-label={t('palette.open')}>
-      {opened && <Finder close={close} />}
-    </Modal>
+    <Modal.Root opened={opened} onClose={close} padding={0} size={560} yOffset="12vh" centered={false}>
+      <Modal.Overlay backgroundOpacity={0.4} />
+      <Modal.Content aria-label={t('palette.open')} aria-labelledby={undefined}><Modal.Body>{opened && <Finder close={close} />}</Modal.Body></Modal.Content>
+    </Modal.Root>
   )
 }
 

@@ -14,7 +14,7 @@ export function AccountMenu() {
   return (
     <Menu width={220}>
       <Menu.Target>
-        <UnstyledButton aria-label={t('app.account', { name: me.name })}><Avatar size={32} radius="xl" color="accent" name={me.name} aria-hidden /></UnstyledButton>
+        <UnstyledButton aria-label={t('app.account', { name: me.name })}><Avatar size={32} radius="xl" color="accent"><UserRound size={17} aria-hidden /></Avatar></UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>

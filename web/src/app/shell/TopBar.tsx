@@ -9,7 +9,7 @@ export function TopBar({ onPalette }: { onPalette: () => void }) {
   const { t } = useTranslation()
   return (
     <Group gap={6} wrap="nowrap" ml="auto" className={classes.top}>
-      <UnstyledButton className={classes.search} onClick={onPalette} aria-label={t('palette.open')} aria-keyshortcuts="Control+K Meta+K">
+      <UnstyledButton className={classes.search} onClick={onPalette} aria-keyshortcuts="Control+K Meta+K">
         <Search size={16} aria-hidden />
         <span className={classes.searchWord}>{t('palette.hint')}</span>
         <Kbd size="xs" className={classes.searchWord}>Ctrl K</Kbd>

@@ -16,7 +16,6 @@ export function PasswordForm() {
       await send.mutateAsync({ old: v.old_password, next: v.new_password })
       f.form.reset()
     },
-    { password: 'new_password' },
   )
   return (
     <Section title={t('account.password')} hint={t('account.passwordHint')}>

@@ -27,7 +27,6 @@ export function FirstPasswordPage() {
       await client.fetchQuery({ ...meQuery, staleTime: 0 })
       await navigate({ to: '/' })
     },
-    { password: 'new_password' },
   )
   return (
     <Frame title={t('auth.choose')} hint={t('auth.chooseHint')}>

@@ -46,7 +46,7 @@ export function JobsPage() {
         {open && (
           <Stack>
             <Facts of={[[t('jobs.status'), <JobPill key="s" state={open.state} />], [t('jobs.node'), nameOf(open.node)], [t('jobs.by'), open.actor], [t('jobs.at'), f.dateTime(open.created_at)], [t('jobs.took'), open.finished_at ? f.span(Date.parse(open.finished_at) - Date.parse(open.created_at)) : undefined], [t('jobs.result'), open.error], ['ID', open.id]]} />
-            {open.output != null && <Code block>{JSON.stringify(open.output, null, 2)}</Code>}
+            {open.output != null && <Code block tabIndex={0}>{JSON.stringify(open.output, null, 2)}</Code>}
           </Stack>
         )}
       </Modal>

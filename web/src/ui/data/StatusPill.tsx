@@ -18,6 +18,6 @@ export function StatusPill({ tone, label, icon }: { tone: Tone; label: string; i
 }
 
 /** OnlineDot is a dot with its meaning for those who do not see it. */
-export function OnlineDot({ online, label }: { online: boolean; label: string }) {
-  return <span className={classes.dot} data-online={online || undefined} role="img" aria-label={label} title={label} />
+export function OnlineDot({ online, label }: { online: boolean; label?: string }) {
+  return <span className={classes.dot} data-online={online || undefined} {...(label ? { role: 'img', 'aria-label': label, title: label } : { 'aria-hidden': true })} />
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core'
 import { Check, Languages, Monitor, Moon, Sun } from 'lucide-react'
 import { useTranslation } from 'react-i18next'
 import { chooseLanguage } from '@/i18n/setup'
@@ -9,7 +9,7 @@ export function LanguageMenu({ onChoose }: { onChoose?: (language: string) => vo
   return (
     <Menu>
       <Menu.Target>
-        <Tooltip label={t('common.language')}><ActionIcon variant="subtle" color="gray" size="lg" aria-label={t('common.language')}><Languages size={18} aria-hidden /></ActionIcon></Tooltip>
+        <ActionIcon title={t('common.language')} variant="subtle" color="gray" size="lg" aria-label={t('common.language')}><Languages size={18} aria-hidden /></ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         {languages.map((l) => (
@@ -29,7 +29,7 @@ export function SchemeMenu() {
   return (
     <Menu>
       <Menu.Target>
-        <Tooltip label={t('common.appearance')}><ActionIcon variant="subtle" color="gray" size="lg" aria-label={t('common.appearance')}><Icon size={18} aria-hidden /></ActionIcon></Tooltip>
+        <ActionIcon title={t('common.appearance')} variant="subtle" color="gray" size="lg" aria-label={t('common.appearance')}><Icon size={18} aria-hidden /></ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         {schemes.map(([s, I]) => (

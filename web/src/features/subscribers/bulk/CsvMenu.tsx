@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core'
+import { ActionIcon, Menu } from '@mantine/core'
 import { Download, Ellipsis, Upload } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -17,7 +17,7 @@ export function CsvMenu({ search }: { search: SubscribersSearch }) {
   return (
     <>
       <Menu>
-        <Menu.Target><Tooltip label={t('csv.menu')}><ActionIcon variant="default" size={36} aria-label={t('csv.menu')}><Ellipsis size={17} aria-hidden /></ActionIcon></Tooltip></Menu.Target>
+        <Menu.Target><ActionIcon title={t('csv.menu')} variant="default" size={36} aria-label={t('csv.menu')}><Ellipsis size={17} aria-hidden /></ActionIcon></Menu.Target>
         <Menu.Dropdown>
           <Menu.Item component="a" href={`${prefix}/subscribers.csv?${query}`} download="subscribers.csv" leftSection={<Download size={15} aria-hidden />}>{t('csv.export')}</Menu.Item>
           {may && <Menu.Item leftSection={<Upload size={15} aria-hidden />} onClick={() => setImporting(true)}>{t('csv.import')}</Menu.Item>}

@@ -18,7 +18,7 @@ export function OverviewTab({ subscriber: s }: { subscriber: Subscriber }) {
       <UsageBar wide used={usedOf(s)} limit={limitOf(s)} />
       <Facts
         of={[
-          [t('subscribers.connected'), <Group key="o" gap={8}><OnlineDot online={online} label="" />{online ? t('common.onlineWord') : s.usage.seen_at ? <span>{t('subscribers.seen')} <RelativeTime at={s.usage.seen_at} /></span> : t('subscribers.neverSeen')}</Group>],
+          [t('subscribers.connected'), <Group key="o" gap={8}><OnlineDot online={online} />{online ? t('common.onlineWord') : s.usage.seen_at ? <span>{t('subscribers.seen')} <RelativeTime at={s.usage.seen_at} /></span> : t('subscribers.neverSeen')}</Group>],
           [t('subscribers.expires'), <RelativeTime key="e" at={s.expires_at} never={s.status === 'on_hold' ? t('subscribers.atFirstUse') : t('common.never')} />],
           [t('subscribers.reason'), s.reason ? t(`reason.${s.reason as 'manual'}`, { defaultValue: s.reason }) : undefined],
           [t('subscribers.plan'), s.plan],
