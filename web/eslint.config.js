@@ -21,6 +21,6 @@ export default tseslint.config(
   },
   {
     files: ['**/*.mjs', 'e2e/**'],
-    languageOptions: { globals: { setTimeout: 'readonly', Buffer: 'readonly', fetch: 'readonly', localStorage: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly', document: 'readonly', window: 'readonly', Image: 'readonly' } },
+    languageOptions: { globals: { setTimeout: 'readonly', Buffer: 'readonly', fetch: 'readonly', localStorage: 'readonly', Image: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly', document: 'readonly', window: 'readonly' } },
   },
 )

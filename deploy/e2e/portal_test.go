@@ -96,6 +96,7 @@ func TestTunnelFromThePortal(t *testing.T) {
 	if out, err := ns.run(ctx, nil, "curl", "-sS", "--fail", "-o", "/dev/null", "-w", "%{size_download}", x.url("/bytes/1000000")); err != nil || out != "1000000" {
 		t.Fatalf("through the tunnel: %s, %v\n%s", out, err, up())
 	}
+	browser.do("pages")
 	slow := make(chan string, 1)
 	go func() {
 		out, err := ns.run(ctx, nil, "curl", "-sS", "-o", "/dev/null", "--speed-limit", "1", "--speed-time", "3", x.url("/slow"))

@@ -1,6 +1,7 @@
 // The browser's half of TestTunnelFromThePortal (deploy/e2e): a subscriber makes a WireGuard device in the portal, an operator
 // suspends them in the panel, and the portal says why nothing works. Each line of standard input is a step; each answer is a line of JSON.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { launch, open, signIn } from './browser.mjs'
 import { downloaded, readQr } from './pixels.mjs'
@@ -9,6 +10,7 @@ const { PANEL_URL: base, LOGIN: login, SECRET: secret, SUBSCRIBER: subscriber, A
 const browser = await launch()
 const mine = await open(browser, base, { width: 390, height: 844 })
 const theirs = await open(browser, base)
+const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 const sent = []
 mine.page.on('request', (r) => sent.push(`${r.url()} ${JSON.stringify(r.headers())} ${r.postData() ?? ''}`))
 
@@ -32,6 +34,34 @@ const steps = {
     assert.ok(key, 'the file has a private key')
     assert.ok(!sent.some((s) => s.includes(key)), 'the private key left the browser')
     return { conf }
+  },
+  /** Every page in every language, on a phone and a desk, light and dark: nothing serious for axe, no key in the place of a word. */
+  async pages() {
+    const { page } = mine
+    const looks = [[390, 'light', 'en'], [1280, 'dark', 'ru'], [390, 'dark', 'zh'], [1280, 'light', 'ko']]
+    for (const [width, colorScheme, language] of looks) {
+      await page.setViewportSize({ width, height: 844 })
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.goto('/portal')
+      await page.getByRole('combobox').first().selectOption(language)
+      await page.waitForFunction((l) => document.documentElement.lang === l, language)
+      for (const at of ['/portal', '/portal/devices', '/portal/connections', '/portal/help']) {
+        await page.goto(at)
+        await page.locator('h1').first().waitFor({ state: 'attached' })
+        await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))
+        const where = `${at} ${language} ${width} ${colorScheme}`
+        await page.evaluate(axe)
+        const bad = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ['violations'] })).violations
+          .filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 200)}`))
+        assert.deepEqual(bad, [], where)
+        const text = await page.locator('body').innerText()
+        assert.doesNotMatch(text, /\b(portal|common|status|form)\.\w/, where)
+        assert.deepEqual(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth ? [] : [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > window.innerWidth).map((e) => e.outerHTML.slice(0, 120))), [], `${where} scrolls sideways`)
+      }
+    }
+    await page.goto('/portal')
+    await page.getByRole('combobox').first().selectOption('en')
+    return {}
   },
   async suspend() {
     const { page } = theirs

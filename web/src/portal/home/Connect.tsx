@@ -22,7 +22,7 @@ function Fold({ label, children }: { label: string; children: React.ReactNode })
   const id = useId()
   return (
     <div>
-      <Button variant="subtle" size="compact-sm" px={4} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}
+      <Button variant="subtle" size="compact-sm" px={4} h="auto" maw="100%" styles={{ label: { whiteSpace: 'normal', textAlign: 'left' } }} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}
         leftSection={open ? <ChevronDown size={16} aria-hidden /> : <ChevronRight size={16} aria-hidden />}>{label}</Button>
       <div id={id} hidden={!open}>{open && children}</div>
     </div>
