@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 const root = new URL('../../', import.meta.url).pathname
-const bin = process.env.CULVERT_BIN ?? path.join(root, 'bin')
+const bin = process.env.CULVERT_TEST_BIN ?? path.join(root, 'bin')
 
 export function freePort() {
   return new Promise((resolve, reject) => {
