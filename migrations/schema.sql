@@ -114,6 +114,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.profile_stamp_next() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE profile_stamp SET stamp = stamp + 1, changed_by = pg_current_xact_id() WHERE changed_by <> pg_current_xact_id();
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.subscriber_condition(pattern text, online boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $_$
@@ -148,7 +157,7 @@ DECLARE
     source CONSTANT text := CASE sort WHEN 'used' THEN 'usage_total u JOIN subscriber s ON s.id = u.subscriber_id' ELSE 'subscriber s' END;
     owner CONSTANT text := CASE sort WHEN 'used' THEN 'u.tenant_id' ELSE 's.tenant_id' END;
     key CONSTANT text := CASE sort WHEN 'name' THEN 's.name' WHEN 'expires_at' THEN $q$coalesce(s.expires_at, 'infinity')$q$
-        WHEN 'used' THEN '(u.up + u.down)' ELSE 's.id' END;
+        WHEN 'used' THEN 'u.used_sort' ELSE 's.id' END;
     tie CONSTANT text := CASE sort WHEN 'used' THEN 'u.subscriber_id' ELSE 's.id' END;
     kind CONSTANT text := CASE sort WHEN 'expires_at' THEN 'timestamptz' WHEN 'used' THEN 'bigint' ELSE 'text' END;
     way CONSTANT text := CASE WHEN backwards THEN 'DESC' ELSE 'ASC' END;
@@ -724,6 +733,13 @@ CREATE TABLE public.profile_setting (
 
 ALTER TABLE ONLY public.profile_setting FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.profile_stamp (
+    only_row boolean DEFAULT true NOT NULL,
+    stamp bigint DEFAULT 1 NOT NULL,
+    changed_by xid8 DEFAULT '0'::xid8 NOT NULL,
+    CONSTRAINT profile_stamp_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE public.quota_slice (
     tenant_id text NOT NULL,
     subscriber_id text NOT NULL,
@@ -937,6 +953,7 @@ CREATE TABLE public.usage_total (
     lifetime_up bigint DEFAULT 0 NOT NULL,
     lifetime_down bigint DEFAULT 0 NOT NULL,
     seen_at timestamp with time zone,
+    used_sort bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_total_down_check CHECK ((down >= 0)),
     CONSTRAINT usage_total_lifetime_down_check CHECK ((lifetime_down >= 0)),
     CONSTRAINT usage_total_lifetime_up_check CHECK ((lifetime_up >= 0)),
@@ -1137,6 +1154,9 @@ ALTER TABLE ONLY public.portal_session
 ALTER TABLE ONLY public.profile_setting
     ADD CONSTRAINT profile_setting_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE ONLY public.profile_stamp
+    ADD CONSTRAINT profile_stamp_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.quota_slice
     ADD CONSTRAINT quota_slice_pkey PRIMARY KEY (subscriber_id, node_id, period);
 
@@ -1277,7 +1297,7 @@ CREATE INDEX usage_open_hour_idx ON public.usage_open USING btree (hour);
 
 CREATE INDEX usage_open_tenant_id_hour_idx ON public.usage_open USING btree (tenant_id, hour);
 
-CREATE INDEX usage_total_by_use ON public.usage_total USING btree (tenant_id, ((up + down)), subscriber_id);
+CREATE INDEX usage_total_by_use ON public.usage_total USING btree (tenant_id, used_sort, subscriber_id);
 
 ALTER INDEX public.ledger_pkey ATTACH PARTITION public.ledger_rest_pkey;
 
@@ -1290,6 +1310,20 @@ CREATE TRIGGER device_number_return AFTER DELETE ON public.device FOR EACH ROW E
 CREATE TRIGGER ledger_append_only BEFORE DELETE OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_is_append_only();
 
 CREATE TRIGGER outbox_wake AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_wake();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.certificate DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.ingress DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE OF name, host, region, status ON public.node DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE ON public.node_group DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.node_group_member DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER INSERT OR DELETE OR UPDATE ON public.profile_setting DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
+
+CREATE CONSTRAINT TRIGGER profile_stamp AFTER UPDATE OF name, realm, status, node_groups ON public.tenant DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.profile_stamp_next();
 
 CREATE TRIGGER tenant_closure_insert AFTER INSERT ON public.tenant FOR EACH ROW EXECUTE FUNCTION public.tenant_closure_insert();
 
@@ -1808,6 +1842,8 @@ REVOKE ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) FRO
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_app;
 GRANT ALL ON FUNCTION public.node_group_granted(tenant text, group_id text) TO culvert_system;
 
+REVOKE ALL ON FUNCTION public.profile_stamp_next() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.subscriber_count(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.subscriber_count(pattern text, only_tenant text, state text, plan text, external text, before timestamp with time zone, named text, online boolean, most integer) TO culvert_app;
 
@@ -1909,6 +1945,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_session TO culvert_syst
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.profile_setting TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profile_setting TO culvert_system;
+
+GRANT SELECT ON TABLE public.profile_stamp TO culvert_system;
 
 GRANT SELECT ON TABLE public.quota_slice TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quota_slice TO culvert_system;

@@ -31,5 +31,6 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     include: ['src/**/*.test.{ts,tsx}'],
     css: false,
+    testTimeout: 60_000, // machines that build beside are slow, not wrong
   },
 })

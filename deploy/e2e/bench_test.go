@@ -144,12 +144,29 @@ func BenchmarkChangeToApplied(b *testing.B) {
 	b.ReportMetric(rss(b, agent), "agent-MiB")
 	b.ReportMetric(rss(b, in.cmd.Process.Pid), "panel-MiB")
 	b.ReportMetric(in.idle(b, s, ann, agent), "KiB-per-idle-conn")
+	begin := time.Now()
+	second := in.secondNode()
+	b.ReportMetric(float64(in.until(second, 0).Sub(begin).Milliseconds()), "full-sync-ms") // enrolment and the agent's start included
+	if told := in.subscribersOn(second); told < crowd {
+		b.Errorf("the second node was told of %d subscribers", told)
+	}
+}
+
+// subscribersOn is how many subscribers a node's document has.
+func (in *installation) subscribersOn(nid string) (n int) {
+	in.t.Helper()
+	conn := in.database()
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), "SELECT rows FROM desired_state WHERE node_id = $1", nid).Scan(&n); err != nil {
+		in.t.Fatal(err)
+	}
+	return n
 }
 
 // idle opens idle SOCKS5 tunnels and returns what each costs the agent in KiB.
 func (in *installation) idle(b *testing.B, s service, c customer, agent int) float64 {
 	b.Helper()
-	const n = 1000
+	const n = 6000 // more than fits into what the heap has spare
 	sink, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

@@ -26,7 +26,7 @@ func panelRanks() map[string]int {
 		"desired webhook",
 		"profile",
 		"portal bulk",
-		"api agentapi subapi hestia scale billingapi webapp local",
+		"api agentapi subapi installer hestia scale billingapi webapp local",
 		"app",
 	} {
 		for name := range strings.FieldsSeq(names) {

@@ -80,6 +80,7 @@ try {
     for (const f of w.faults) console.error('page says:', f)
     await w.context.close()
   }
+  await portal(browser, panel.url, api, scene.subscriber)
 } finally {
   quiet()
   await browser.close()
@@ -90,4 +91,37 @@ async function found(api) {
   const subscriber = (await api.get('/subscribers?q=anna')).items[0]
   const node = (await api.get('/nodes')).items.find((n) => n.name === 'local') ?? (await api.get('/nodes')).items[0]
   return { subscriber, node }
+}
+
+/** portal draws the subscriber's pages. */
+async function portal(browser, base, api, subscriber) {
+  const { login, password: secret } = await api.get(`/subscribers/${subscriber.id}/credentials`)
+  const pages = [
+    ['portal-home', '/portal'], ['portal-single', '/portal', (p) => p.getByRole('button', { name: /Single connections/ }).click()],
+    ['portal-devices', '/portal/devices'], ['portal-device-add', '/portal/devices', (p) => p.getByRole('button', { name: 'Add a device' }).click()],
+    ['portal-device', '/portal/devices', (p) => p.getByRole('button', { name: /^QR code and file of/ }).first().click()],
+    ['portal-connections', '/portal/connections'], ['portal-help', '/portal/help'],
+  ]
+  for (const [width, scheme] of [[1440, 'light'], [390, 'light'], [390, 'dark']]) {
+    const w = await open(browser, base, { width, height: width > 800 ? 900 : 844, scheme })
+    const shot = async (name) => {
+      await w.page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))
+      await w.page.evaluate(() => document.fonts.ready)
+      await w.page.screenshot({ path: `${out}${name}-${width}${scheme === 'dark' ? '-dark' : ''}.png`, animations: 'disabled' })
+    }
+    await w.page.goto('/portal')
+    await w.page.getByRole('button', { name: 'Sign in' }).waitFor()
+    if ('portal-sign-in'.includes(only)) await shot('portal-sign-in')
+    await w.page.request.post('/api/v1/portal/sessions', { data: { login, password: secret, cookie: true }, headers: { Origin: base } })
+    for (const [name, path, act] of pages) {
+      if (!name.includes(only)) continue
+      await w.page.goto(path)
+      await w.page.locator('h1').first().waitFor({ state: 'attached' })
+      await w.page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))
+      await act?.(w.page)
+      await shot(name)
+    }
+    for (const f of w.faults) console.error('portal says:', f)
+    await w.context.close()
+  }
 }

@@ -9,7 +9,7 @@ const assets = new URL('assets/', dist)
 
 for (const name of readdirSync(assets)) {
   const file = new URL(name, assets)
-  if (!kept.has(`assets/${name}`)) {
+  if (!kept.has(`assets/${name.replace(/\.(br|gz)$/, '')}`)) {
     rmSync(file)
     continue
   }

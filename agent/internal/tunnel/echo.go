@@ -77,6 +77,7 @@ func extension(next uint8) bool {
 	case header.IPv6HopByHopOptionsExtHdrIdentifier, header.IPv6RoutingExtHdrIdentifier, header.IPv6FragmentExtHdrIdentifier,
 		header.IPv6DestinationOptionsExtHdrIdentifier:
 		return true
+	default:
+		return false
 	}
-	return false
 }

@@ -75,10 +75,13 @@ type Config struct {
 	ClientAddr    func(*fiber.Ctx) netip.Addr // behind trusted proxies
 	GatewayPublic string                      // shown in enrolment commands
 	Version       string
-	KnownSet      func(name string) bool // permission sets of the command interface; nil: any
-	Log           *slog.Logger
-	CallerRate    identity.Rate // of a session or key; zero: 100 a second, bursts of 500
-	AddressRate   identity.Rate // zero: 200 a second, bursts of 1000
+	PublicURL     string // of the panel, where new nodes fetch the agent
+	// Install makes the line that sets up a node on a fresh machine; its error says why there is none. nil: none.
+	Install     func(gateway, pin, token string) (string, error)
+	KnownSet    func(name string) bool // permission sets of the command interface; nil: any
+	Log         *slog.Logger
+	CallerRate  identity.Rate // of a session or key; zero: 100 a second, bursts of 500
+	AddressRate identity.Rate // zero: 200 a second, bursts of 1000
 	// Elevate is for tests alone: it widens every actor, to show that the database keeps tenants apart when the checks in
 	// code do not.
 	Elevate func(actor.Actor) actor.Actor

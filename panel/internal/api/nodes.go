@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api/rest"
+	"culvert/panel/internal/errs"
 	"culvert/panel/internal/fleet"
 )
 
@@ -62,13 +64,33 @@ type enrolToken struct {
 	Warnings  []string  `json:"warnings" doc:"why the command may not work"`
 }
 
-// gatewayWarnings tells what another machine will run into.
-func gatewayWarnings(gateway string) []string {
-	host, _, _ := net.SplitHostPort(gateway) // a host alone names no machine either
-	if a, err := netip.ParseAddr(host); host == "localhost" || err == nil && a.IsLoopback() {
-		return []string{"the gateway's address " + gateway + " is this machine's own: set CULVERT_GATEWAY_PUBLIC for nodes elsewhere"}
+// thisMachine reports whether a host, or a host with a port, means the machine that it is used on.
+func thisMachine(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
 	}
-	return []string{}
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// installation says how a node is set up with a token, and what another machine will run into.
+func (c *Config) installation(pin, token string) (command string, warnings []string) {
+	warnings = []string{}
+	if thisMachine(c.GatewayPublic) {
+		warnings = append(warnings, "the gateway's address "+c.GatewayPublic+" is this machine's own: set CULVERT_GATEWAY_PUBLIC for nodes elsewhere")
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && thisMachine(u.Host) {
+		warnings = append(warnings, "the panel's address "+c.PublicURL+" is this machine's own: set CULVERT_PUBLIC_URL for nodes elsewhere")
+	}
+	if c.Install != nil {
+		command, err := c.Install(c.GatewayPublic, pin, token)
+		if err == nil {
+			return command, warnings
+		}
+		why, _ := errs.Public(err)
+		warnings = append(warnings, "the command needs an agent that is there already: "+why)
+	}
+	return fmt.Sprintf("CULVERT_AGENT_GATEWAY=%s CULVERT_AGENT_CA_PIN=%s CULVERT_AGENT_TOKEN=%s culvert-agent run", c.GatewayPublic, pin, token), warnings
 }
 
 func nodeVersion(n *fleet.Node) int64 { return n.Version }
@@ -146,11 +168,9 @@ func (a *API) enrolToken(ctx context.Context, who actor.Actor, in *tokenRequest)
 	if err != nil {
 		return nil, err
 	}
+	command, warnings := a.installation(t.Pin, t.Text.Reveal())
 	return &bare[enrolToken]{Body: enrolToken{
-		Token: t.Text.Reveal(), Pin: t.Pin, Gateway: a.GatewayPublic, ExpiresAt: t.Expires,
-		Command: fmt.Sprintf("CULVERT_AGENT_GATEWAY=%s CULVERT_AGENT_CA_PIN=%s CULVERT_AGENT_TOKEN=%s culvert-agent run",
-			a.GatewayPublic, t.Pin, t.Text.Reveal()),
-		Warnings: gatewayWarnings(a.GatewayPublic),
+		Token: t.Text.Reveal(), Pin: t.Pin, Gateway: a.GatewayPublic, ExpiresAt: t.Expires, Command: command, Warnings: warnings,
 	}}, nil
 }
 

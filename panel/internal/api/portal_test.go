@@ -67,6 +67,11 @@ func TestPortalShowsASubscriberTheirOwn(t *testing.T) {
 	if own["own_key"] != true {
 		t.Errorf("a key of the browser's: %v", own)
 	}
+	blank := w.want(t, 200, call{method: "GET", path: "/portal/devices/" + own["id"].(string) + "/config?blank=true", auth: bob})
+	if text := string(blank.raw); !strings.Contains(text, "PrivateKey = PRIVATE_KEY\n") || !strings.Contains(text, "Endpoint = fra1.example:51820\n") {
+		t.Errorf("a file to be completed: %s", text)
+	}
+	w.want(t, 422, call{method: "GET", path: "/portal/devices/" + d + "/config?blank=true", auth: bob})
 	w.want(t, 422, call{method: "POST", path: "/portal/devices", auth: bob, body: map[string]any{"name": "x", "public_key": "short"}})
 	w.want(t, 204, call{method: "DELETE", path: "/portal/devices/" + d, auth: bob})
 

@@ -49,6 +49,9 @@ func (c *clock) run(ctx context.Context) error {
 		case <-tidy.C:
 			c.tidy(ctx)
 		case <-heal.C:
+			if err := due.SortUsed(ctx); err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "clock: task failed", "task", "sort subscribers by use", "error", err)
+			}
 			var err error
 			if c.healed, err = c.s.Desired.Heal(ctx, c.healed, healNodes); err != nil && ctx.Err() == nil {
 				c.log.WarnContext(ctx, "clock: task failed", "task", "compile nodes anew", "error", err)
@@ -123,6 +126,9 @@ func (c *clock) tidy(ctx context.Context) {
 		SELECT ctid FROM session_record WHERE closed_at < now() - interval '90 days' ORDER BY closed_at LIMIT $1))`)
 	if _, err := c.s.Fleet.Sweep(ctx); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "clock: task failed", "task", "forget old certificates and tokens", "error", err)
+	}
+	if _, err := c.s.Usage.LoseAbandoned(ctx); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "clock: task failed", "task", "close sessions of nodes that are gone", "error", err)
 	}
 	if _, err := outbox.Sweep(ctx, c.s.DB); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "clock: task failed", "task", "drop finished events", "error", err)

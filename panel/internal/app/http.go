@@ -70,7 +70,10 @@ func plainError(c *fiber.Ctx, log *slog.Logger, err error) error {
 	if errors.As(err, &fe) {
 		code = fe.Code
 	}
-	if code >= fiber.StatusInternalServerError {
+	switch {
+	case code == fiber.StatusBadGateway: // a connection that broke before a request came (a browser that dislikes the certificate): no fault of ours
+		log.DebugContext(c.UserContext(), "connection ended without a request", "error", err)
+	case code >= fiber.StatusInternalServerError:
 		log.ErrorContext(c.UserContext(), "request failed", "path", c.Path(), "error", err)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)

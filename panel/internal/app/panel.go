@@ -14,6 +14,7 @@ import (
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/hestia"
+	"culvert/panel/internal/installer"
 	"culvert/panel/internal/jobs"
 	"culvert/panel/internal/live"
 	"culvert/panel/internal/outbox"
@@ -64,7 +65,8 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 		return nil, err
 	}
 	s.Live = live.New(ctx, stream.Topics(s.Usage, s.Fleet)...)
-	web, err := newApplication(s, c, version, log) //nolint:contextcheck // each request brings its own, in Fiber's Ctx
+	give := installer.New(c.PublicURL.String(), besideUs("culvert-agent"))
+	web, err := newApplication(s, c, give, version, log) //nolint:contextcheck // each request brings its own, in Fiber's Ctx
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +79,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	members = append(members, gate...)
 	return append(members,
 		run.Member{Name: "certificate", Service: run.NewLoop(certificate.run)},
+		run.Member{Name: "installer", Service: give},
 		run.Member{Name: "web", Service: &listeners{app: web, config: c, tls: certificate.get}},
 		run.Member{Name: "streams", Service: s.Live}, // first to close: requests that do not end would hold up the listeners
 	), nil
@@ -95,7 +98,7 @@ func handlers(s *Services) map[string][]jobs.Handler {
 }
 
 // newApplication mounts every surface.
-func newApplication(s *Services, c config.Config, version string, log *slog.Logger) (*fiber.App, error) {
+func newApplication(s *Services, c config.Config, give *installer.Installer, version string, log *slog.Logger) (*fiber.App, error) {
 	app := newHTTP(log)
 	addr := clientAddr(c.TrustedProxies)
 	commands := commandConfig(s, version, log)
@@ -105,11 +108,13 @@ func newApplication(s *Services, c config.Config, version string, log *slog.Logg
 		return nil, err
 	}
 	api.Mount(app, api.Config{
-		Services: s.Services, ClientAddr: addr, GatewayPublic: c.GatewayPublic, Version: version, Log: log,
+		Services: s.Services, ClientAddr: addr, GatewayPublic: c.GatewayPublic, PublicURL: c.PublicURL.String(), Version: version, Log: log,
+		Install:  give.Command,
 		KnownSet: func(name string) bool { _, ok := h.Registry().Set(name); return ok },
 	})
 	h.Mount(app)
 	subapi.Mount(app, subapi.Config{Profiles: s.Profiles, ClientAddr: addr, Log: log})
+	installer.Mount(app, installer.Config{Installer: give, ClientAddr: addr, Log: log})
 	return app, mountRest(app, s, version)
 }
 

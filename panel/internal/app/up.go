@@ -178,13 +178,18 @@ const (
 	lockFile  = "lock"
 )
 
-// agentProgram finds culvert-agent beside this program.
-func agentProgram() (string, error) {
+// besideUs is where a program lies that was installed with this one.
+func besideUs(name string) string {
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return name
 	}
-	p := filepath.Join(filepath.Dir(self), "culvert-agent")
+	return filepath.Join(filepath.Dir(self), name)
+}
+
+// agentProgram finds culvert-agent beside this program.
+func agentProgram() (string, error) {
+	p := besideUs("culvert-agent")
 	if _, err := os.Stat(p); err != nil {
 		return "", fmt.Errorf("the node agent is not beside this program: build it with `make build` (%w)", err)
 	}

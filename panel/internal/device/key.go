@@ -131,6 +131,27 @@ func (s *Service) Reveal(ctx context.Context, tx *pg.Tx, a actor.Actor, did stri
 	return d, k, audit.Record(ctx, tx, a, "device.show_config", "device/"+d.ID, nil)
 }
 
+// RevealOwn opens what the panel has of a device whose private key it has not, for a configuration that its owner completes,
+// and records it. tx may be the installation's: a's tenant and owner are checked here.
+func (s *Service) RevealOwn(ctx context.Context, tx *pg.Tx, a actor.Actor, did string) (*Device, Keys, error) {
+	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
+		return nil, Keys{}, err
+	}
+	d, err := within(tx, a, did, true)
+	if err != nil {
+		return nil, Keys{}, err
+	}
+	if !d.OwnKey {
+		return nil, Keys{}, errs.Bad("blank", "is for devices whose key the panel does not have")
+	}
+	k, err := s.open(ctx, d)
+	if err != nil {
+		return nil, k, err
+	}
+	a.Tenant = d.TenantID
+	return d, k, audit.Record(ctx, tx, a, "device.show_config", "device/"+d.ID, nil)
+}
+
 // In returns a device of the actor's subtree in a transaction that may be the installation's.
 func (s *Service) In(tx *pg.Tx, a actor.Actor, did string) (*Device, error) {
 	return within(tx, a, did, false)

@@ -20,8 +20,13 @@ import (
 // Every is the time between two looks at a topic.
 const Every = 2 * time.Second
 
-// perCaller bounds the streams of one credential: a browser needs one, a person has few browsers.
-const perCaller = 16
+// Bounds of streams: of one credential (a browser needs one, a person has few browsers), of one tenant's people and keys, so
+// that no reseller takes everybody's, and of a panel, each of whose streams holds a connection and a goroutine.
+const (
+	perCaller = 16
+	perTenant = 256
+	perPanel  = 2048
+)
 
 // Item is one object of a listing.
 type Item struct {
@@ -58,7 +63,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	looks   map[string]*look
-	streams map[string]int // by credential
+	streams map[string]int // by credential, by tenant, and under "" all
 }
 
 // look is one reading of a topic, shared by all who would see the same.
@@ -134,15 +139,26 @@ func (h *Hub) Admit(who actor.Actor, w *Watch) (release func(), err error) {
 	if h.ctx.Err() != nil {
 		return nil, stopping()
 	}
-	if h.streams[w.Credential] >= perCaller {
-		return nil, errs.New(errs.Throttled, "at most %d streams at once", perCaller)
+	counts := []struct {
+		key  string
+		most int
+		what string
+	}{{"credential " + w.Credential, perCaller, "of one credential"}, {"tenant " + who.Home, perTenant, "of one tenant"}, {"", perPanel, "of this panel"}}
+	for _, c := range counts {
+		if h.streams[c.key] >= c.most {
+			return nil, errs.New(errs.Throttled, "at most %d streams %s at once", c.most, c.what)
+		}
 	}
-	h.streams[w.Credential]++
+	for _, c := range counts {
+		h.streams[c.key]++
+	}
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.streams[w.Credential]--; h.streams[w.Credential] <= 0 {
-			delete(h.streams, w.Credential)
+		for _, c := range counts {
+			if h.streams[c.key]--; h.streams[c.key] <= 0 {
+				delete(h.streams, c.key)
+			}
 		}
 	}, nil
 }

@@ -144,6 +144,16 @@ func (d *DB) InSnapshot(ctx context.Context, fn func(*Tx) error) error {
 	return d.system.once(ctx, fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 }
 
+// Peek reads one row as the installation with one statement, and no transaction around it: the database is asked once. found
+// is false when there is none.
+func (d *DB) Peek(ctx context.Context, query string, args []any, dest ...any) (found bool, err error) {
+	err = d.system.pool.QueryRow(ctx, query, args...).Scan(dest...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, Translate("query", err)
+}
+
 // maxTries bounds repeats of a transaction that lost a deadlock or a serialisation race.
 const maxTries = 4
 

@@ -146,6 +146,7 @@ func globalTables() map[string]string {
 		"desired_state":      "compiled documents hold every tenant's credentials",
 		"desired_subscriber": "compiled documents hold every tenant's credentials",
 		"device_number_free": "numbers that devices of any tenant gave back",
+		"profile_stamp":      "one number for the installation",
 		"goose_db_version":   "the migrations' own",
 	}
 }

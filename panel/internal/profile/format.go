@@ -11,21 +11,22 @@ type Format struct {
 	ContentType string
 	File        string // ending of a file's name
 	Render      func(*Document) string
+	Counts      bool // it tells how much was used
 }
 
 // Formats lists all, one line each.
 func Formats() []Format {
 	const text, json = "text/plain; charset=utf-8", "application/json; charset=utf-8"
 	return []Format{
-		{"base64", text, "txt", encoded},
-		{"plain", text, "txt", links},
-		{"singbox", json, "json", singbox},
-		{"clash", "text/yaml; charset=utf-8", "yaml", clash},
-		{"xray", json, "json", xray},
-		{"sip008", json, "json", sip008},
-		{"outline", json, "json", outline},
-		{"wireguard", text, "conf", bundle},
-		{"html", "text/html; charset=utf-8", "html", html},
+		{"base64", text, "txt", encoded, false},
+		{"plain", text, "txt", links, false},
+		{"singbox", json, "json", singbox, false},
+		{"clash", "text/yaml; charset=utf-8", "yaml", clash, false},
+		{"xray", json, "json", xray, false},
+		{"sip008", json, "json", sip008, true},
+		{"outline", json, "json", outline, false},
+		{"wireguard", text, "conf", bundle, false},
+		{"html", "text/html; charset=utf-8", "html", html, true},
 	}
 }
 

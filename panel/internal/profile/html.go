@@ -43,7 +43,7 @@ var (
 <dt>User</dt><dd>{{.User}}</dd>
 <dt>Used</dt><dd>{{.Used}}</dd>
 <dt>Expires</dt><dd>{{.Expires}}</dd>
-</dl>{{if .Support}}<p><a href="{{.Support}}">Support</a></p>{{end}}</section>
+</dl><p>{{if .Portal}}<a href="{{.Portal}}">Your account</a>{{end}}{{if .Support}} <a href="{{.Support}}">Support</a>{{end}}</p></section>
 {{if .URL}}<section><h2>Subscription</h2><p>Add this address in your app; it keeps itself up to date.</p>{{.QR}}<p><code>{{.URL}}</code></p>
 <ul>{{range .Apps}}<li><a href="{{.Link}}">{{.Name}}</a></li>{{end}}</ul></section>{{end}}
 {{range .Entries}}<section><h2>{{.Label}}</h2>{{.QR}}{{if .Link}}<p><code>{{.Link}}</code></p>{{end}}{{if .Conf}}<p><textarea readonly spellcheck="false">{{.Conf}}</textarea></p>{{end}}</section>
@@ -65,6 +65,7 @@ type page struct {
 	Title, User, Used, Expires, URL, Conf string
 	Style                                 template.CSS
 	Support                               template.URL // checked where it is set
+	Portal                                string       // signs in there, by the part of the address that is not sent
 	QR                                    template.HTML
 	Apps                                  []app
 	Entries                               []entry
@@ -98,11 +99,22 @@ func write(t *template.Template, p page) string {
 	return b.String()
 }
 
+// PortalLink signs a subscriber in to the portal by their subscription address. The token is in the fragment, which browsers
+// send nowhere.
+func PortalLink(subscription string) string {
+	public, token, ok := strings.Cut(subscription, "/sub/")
+	if !ok {
+		return ""
+	}
+	return public + "/portal#token=" + token
+}
+
 // html is a page for people: what they have, and QR codes of everything.
 func html(d *Document) string {
 	p := page{Title: d.Title, User: d.User, Used: d.Quota.text(), Expires: d.Quota.expiry(), URL: d.URL, Support: template.URL(d.Support)} //nolint:gosec // checked where it is set
 	if d.URL != "" {
 		p.QR, p.Apps = picture(d.URL), apps(d)
+		p.Portal = PortalLink(d.URL)
 	}
 	for i := range d.Endpoints {
 		e := &d.Endpoints[i]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"culvert/panel/internal/subscriber"
 	"culvert/panel/internal/vault"
 	"culvert/shared/protocol/wireguard"
+	"culvert/shared/unit"
 )
 
 // Service makes profiles.
@@ -27,6 +29,7 @@ type Service struct {
 	Subs    *subscriber.Service
 	Devices *device.Service
 	Public  string // the panel's own address, without a slash at the end
+	cache   cache
 }
 
 // ErrNothing is the one answer to tokens that open nothing, whatever the reason.
@@ -68,9 +71,14 @@ func (s *Service) document(ctx context.Context, tx *pg.Tx, sub *subscriber.Subsc
 }
 
 func quotaOf(sub *subscriber.Subscriber) Quota {
-	q := Quota{Up: sub.Usage.Up, Down: sub.Usage.Down, Expires: sub.ExpiresAt}
-	if left, limited := sub.Left(); limited {
-		q.Total = max(1, left+q.used()) // 0 would say that there is no limit
+	return quota(sub.TrafficLimit, sub.Usage.Up, sub.Usage.Down, sub.Usage.Granted, sub.ExpiresAt)
+}
+
+// quota is what apps are told of a limit, of what was moved and of what was bought on top in the period.
+func quota(limit, up, down, granted unit.Bytes, expires *time.Time) Quota {
+	q := Quota{Up: up, Down: down, Expires: expires}
+	if limit != unit.Unlimited {
+		q.Total = max(1, unit.AddSat(limit, granted), q.used()) // 0 would say that there is no limit
 	}
 	return q
 }
@@ -120,9 +128,21 @@ type Config struct {
 	Text   string
 }
 
+// BlankKey stands for the private key in a configuration that its owner completes.
+const BlankKey = "PRIVATE_KEY"
+
 // DeviceConfig gives out a device's configuration for an ingress, by id; empty: the device's own, or the first that it may
 // use. A tenant that shows them once refuses the second time (device.ErrShown).
 func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress string) (*Config, error) {
+	return s.deviceConfig(ctx, a, did, ingress, false)
+}
+
+// BlankConfig is the configuration of a device whose private key the panel has not: BlankKey is in its place.
+func (s *Service) BlankConfig(ctx context.Context, a actor.Actor, did, ingress string) (*Config, error) {
+	return s.deviceConfig(ctx, a, did, ingress, true)
+}
+
+func (s *Service) deviceConfig(ctx context.Context, a actor.Actor, did, ingress string, blank bool) (*Config, error) {
 	if err := a.Require(actor.May(actor.Secrets, actor.Read)); err != nil {
 		return nil, err
 	}
@@ -130,7 +150,7 @@ func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress 
 	if err != nil {
 		return nil, err
 	}
-	if d.OwnKey {
+	if d.OwnKey && !blank {
 		return nil, device.ErrOwnKey
 	}
 	var p *reach.Place
@@ -143,9 +163,27 @@ func (s *Service) DeviceConfig(ctx context.Context, a actor.Actor, did, ingress 
 	}
 	var c *Config
 	err = s.DB.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
+		if blank {
+			c, err = s.giveOutBlank(ctx, tx, a, d, p)
+			return err
+		}
 		c, err = s.giveOut(ctx, tx, a, d, p)
 		return err
 	})
+	return c, err
+}
+
+// giveOutBlank renders the configuration of a device whose private key is not here.
+func (s *Service) giveOutBlank(ctx context.Context, tx *pg.Tx, a actor.Actor, d *device.Device, p *reach.Place) (*Config, error) {
+	open, keys, err := s.Devices.RevealOwn(ctx, tx, a, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	keys.Private = new(wireguard.Key)
+	c, err := configOf(open, keys, p)
+	if err == nil {
+		c.Text = strings.Replace(c.Text, keys.Private.String(), BlankKey, 1)
+	}
 	return c, err
 }
 
@@ -235,18 +273,23 @@ func (s *Service) giveOut(ctx context.Context, tx *pg.Tx, a actor.Actor, d *devi
 	if err != nil {
 		return nil, err
 	}
+	return configOf(open, keys, p)
+}
+
+// configOf writes a device's configuration for a place.
+func configOf(d *device.Device, keys device.Keys, p *reach.Place) (*Config, error) {
 	e, _, err := endpoint(p, &subscriber.Credentials{})
 	if err != nil {
 		return nil, err
 	}
-	fits, err := tunnel(&e, p, open, keys)
+	fits, err := tunnel(&e, p, d, keys)
 	if err != nil {
 		return nil, err
 	}
 	if !fits {
 		return nil, errs.New(errs.Missing, "the pool of ingress %s has no address for this device", p.Name)
 	}
-	return &Config{Device: open.Name, File: fileName(open.Name) + ".conf", Text: e.Conf()}, nil
+	return &Config{Device: d.Name, File: fileName(d.Name) + ".conf", Text: e.Conf()}, nil
 }
 
 // fileName is a name that WireGuard's apps take for a tunnel: at most 15 characters, none of them a blank.
@@ -285,46 +328,63 @@ func (s *Service) Subscription(ctx context.Context, f Fetch) (*Answer, error) {
 	if !known || !wellFormed(f.Token) {
 		return nil, ErrNothing
 	}
-	var out *Answer
-	err := s.DB.InSystem(ctx, func(tx *pg.Tx) error {
-		var t Token
-		found, err := tx.One(ctx, `SELECT id, subscriber_id, fetched_at, fetched_by, fetched_from FROM subscription_token
-			WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)`, []any{s.Vault.Hash(hashToken, f.Token), tx.Now},
-			&t.ID, &t.SubscriberID, &t.FetchedAt, &t.FetchedBy, &t.FetchedFrom)
-		if err != nil {
-			return err
+	hash, now := s.Vault.Hash(hashToken, f.Token), time.Now().UTC()
+	var t asked
+	found, err := s.DB.Peek(ctx, askedQuery, []any{hash, now}, &t.ID, &t.SubscriberID, &t.FetchedAt, &t.FetchedBy, &t.FetchedFrom,
+		&t.expires, &t.limit, &t.up, &t.down, &t.got, &t.stamp)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, ErrNothing
+	}
+	k := s.cache.get(string(hash), t.stamp, now)
+	if k == nil {
+		if k, err = s.keep(ctx, string(hash), &t, s.subscriptionURL(f.Token)); err != nil {
+			return nil, err
 		}
-		if !found {
-			return ErrNothing
-		}
+	}
+	d := *k.doc
+	d.Quota = t.quota()
+	return &Answer{Format: format, Body: k.render(format, d.Quota), Headers: headers(&d, k.setting, format)}, s.touch(ctx, &t.Token, &f, now)
+}
+
+// keep makes a subscriber's document, and keeps it unless it says why they may not connect.
+func (s *Service) keep(ctx context.Context, key string, t *asked, address string) (*kept, error) {
+	k := &kept{stamp: t.stamp, bodies: map[string]body{}}
+	err := s.DB.InSnapshot(ctx, func(tx *pg.Tx) error {
 		sub, err := subscriber.Load(ctx, tx, actor.Actor{}, t.SubscriberID, false)
 		if err != nil {
 			return err
 		}
-		x, err := setting(ctx, tx, sub.TenantID, false)
-		if err != nil {
+		if k.setting, err = setting(ctx, tx, sub.TenantID, false); err != nil {
 			return err
 		}
-		d, err := s.document(ctx, tx, sub, x)
-		if err != nil {
-			return err
-		}
-		d.URL = s.subscriptionURL(f.Token)
-		out = &Answer{Format: format, Body: format.Render(d), Headers: headers(d, x, format)}
-		return touch(ctx, tx, &t, &f)
+		k.until = sub.ExpiresAt
+		k.doc, err = s.document(ctx, tx, sub, k.setting)
+		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	k.doc.URL = address
+	if !slices.ContainsFunc(k.doc.Endpoints, func(e Endpoint) bool { return e.Notice }) {
+		s.cache.put(key, k)
+	}
+	return k, nil
 }
 
 // touch notes a fetch: at once when something about it is new, else every minute.
-func touch(ctx context.Context, tx *pg.Tx, t *Token, f *Fetch) error {
+func (s *Service) touch(ctx context.Context, t *Token, f *Fetch, now time.Time) error {
 	agent := strings.ReplaceAll(strings.ToValidUTF8(f.Agent[:min(len(f.Agent), 255)], "?"), "\x00", "?")
-	if t.FetchedAt != nil && tx.Now.Sub(*t.FetchedAt) < touchEvery && t.FetchedBy == agent && t.FetchedFrom == f.Address {
+	if t.FetchedAt != nil && now.Sub(*t.FetchedAt) < touchEvery && t.FetchedBy == agent && t.FetchedFrom == f.Address {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE subscription_token SET fetches = fetches + 1, fetched_at = $2, fetched_by = $3, fetched_from = $4 WHERE id = $1`,
-		t.ID, tx.Now, agent, f.Address)
-	return err
+	return s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE subscription_token SET fetches = fetches + 1, fetched_at = $2, fetched_by = $3, fetched_from = $4 WHERE id = $1`,
+			t.ID, tx.Now, agent, f.Address)
+		return err
+	})
 }
 
 // headers are what apps read beside the body.

@@ -115,7 +115,7 @@ func cursorOf(s *Subscriber, order string) cursor {
 	case "name":
 		c.key = s.Name
 	case "used":
-		c.key = strconv.FormatInt(int64(s.Usage.Total()), 10)
+		c.key = strconv.FormatInt(int64(s.Usage.sorted), 10)
 	case "expires_at":
 		c.key = forever
 		if s.ExpiresAt != nil {

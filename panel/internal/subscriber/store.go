@@ -87,11 +87,11 @@ func complete(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
 	for i, s := range page {
 		ids[i], plans[i], byID[s.ID] = s.ID, s.PlanID, s
 	}
-	err := tx.Query(ctx, `SELECT subscriber_id, up, down, granted, lifetime_up, lifetime_down, seen_at FROM usage_total
+	err := tx.Query(ctx, `SELECT subscriber_id, up, down, granted, lifetime_up, lifetime_down, seen_at, used_sort FROM usage_total
 		WHERE subscriber_id = ANY($1)`, []any{ids}, func(r pg.Row) error {
 		var sid string
 		var u Usage
-		if err := r.Scan(&sid, &u.Up, &u.Down, &u.Granted, &u.LifetimeUp, &u.LifetimeDown, &u.SeenAt); err != nil {
+		if err := r.Scan(&sid, &u.Up, &u.Down, &u.Granted, &u.LifetimeUp, &u.LifetimeDown, &u.SeenAt, &u.sorted); err != nil {
 			return err
 		}
 		byID[sid].Usage = u

@@ -96,6 +96,7 @@ type Usage struct {
 	LifetimeUp   unit.Bytes `json:"lifetime_up"`
 	LifetimeDown unit.Bytes `json:"lifetime_down"`
 	SeenAt       *time.Time `json:"seen_at"`
+	sorted       unit.Bytes // by what listings are sorted: the total of a moment ago
 }
 
 // Total is what counts against the limit.

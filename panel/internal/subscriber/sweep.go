@@ -23,6 +23,9 @@ func system(tenant, why string) actor.Actor {
 // Clock does what time does to subscribers. Every replica may run one: rows are claimed.
 type Clock struct{ DB *pg.DB }
 
+// sortBatch is how many totals one step of SortUsed changes.
+const sortBatch = 2000
+
 // ExpireDue moves subscribers whose instant has come to expired, and holds past their deadline too. Nodes refuse them by
 // their own clock already; this makes the panel say so. It returns how many.
 func (c *Clock) ExpireDue(ctx context.Context) (int, error) {
@@ -39,6 +42,27 @@ func (c *Clock) ExpireDue(ctx context.Context) (int, error) {
 		return tell(ctx, tx, moved, "subscriber.expire")
 	})
 	return n, err
+}
+
+// SortUsed brings the order of listings by use up to date, once through all subscribers. Each step locks its rows in the order
+// in which everybody locks totals, and leaves those alone that a report is at: the next round finds them.
+func (c *Clock) SortUsed(ctx context.Context) error {
+	for after, more := "", true; more; {
+		err := c.DB.InSystem(ctx, func(tx *pg.Tx) error {
+			var n int
+			var last string
+			_, err := tx.One(ctx, `WITH due AS (SELECT subscriber_id FROM usage_total WHERE used_sort <> up + down AND subscriber_id > $1
+					ORDER BY subscriber_id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED),
+				moved AS (UPDATE usage_total t SET used_sort = up + down FROM due WHERE t.subscriber_id = due.subscriber_id RETURNING t.subscriber_id)
+				SELECT count(*), coalesce(max(subscriber_id), '') FROM moved`, []any{after, sortBatch}, &n, &last)
+			after, more = last, n == sortBatch
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ResetDue starts the next period of subscribers whose reset instant has come. It returns how many.

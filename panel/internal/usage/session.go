@@ -91,3 +91,16 @@ func loseSessions(ctx context.Context, tx *pg.Tx, node string, r *nodeapi.Report
 		rate_up = 0, rate_down = 0 WHERE node_id = $1 AND epoch < $2 AND closed_at IS NULL`, node, r.Epoch, tx.Now)
 	return err
 }
+
+// LoseAbandoned closes what is still open of nodes that will not tell how it ended: revoked ones, and deleted ones. It returns
+// how many sessions that were.
+func (s *Service) LoseAbandoned(ctx context.Context) (int, error) {
+	var n int64
+	err := s.DB.InSystem(ctx, func(tx *pg.Tx) (err error) {
+		n, err = tx.Exec(ctx, `UPDATE session_record SET closed_at = greatest($1, opened_at), cause = 'lost', rate_up = 0, rate_down = 0
+			WHERE closed_at IS NULL AND node_id IN (SELECT node_id FROM session_record WHERE closed_at IS NULL
+				EXCEPT SELECT id FROM node WHERE status <> 'revoked')`, tx.Now)
+		return err
+	})
+	return int(n), err
+}

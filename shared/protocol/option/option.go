@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"culvert/shared/nodeapi"
@@ -26,7 +29,7 @@ func Decode(raw json.RawMessage, v any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fault(err)
+		return fault(err, raw, v)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nodeapi.Fault("", "options must be one JSON object")
@@ -45,15 +48,54 @@ func Encode(v any) (json.RawMessage, error) {
 
 // fault gives a decoder's error the path of its field. The name of an unknown field is only in the error's text: there
 // is no type for it in encoding/json.
-func fault(err error) error {
+func fault(err error, raw json.RawMessage, v any) error {
 	var te *json.UnmarshalTypeError
 	if errors.As(err, &te) {
-		return nodeapi.Fault(te.Field, "must be a %s, is a %s", te.Type, te.Value)
+		return nodeapi.Fault(te.Field, "must be %s, is %s", kindOf(te.Type), withArticle(te.Value))
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return nodeapi.Fault(strings.Trim(name, `"`), "is not an option of this kind")
 	}
-	return nodeapi.Fault("", "options must be a JSON object: %v", err)
+	return nodeapi.Fault(blamed(raw, v), "cannot be read: %v", err)
+}
+
+// blamed names the field whose text its own type refuses (an address, a prefix, a key): the decoder does not say which it was.
+// Empty: the whole is no JSON.
+func blamed(raw json.RawMessage, v any) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		one, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		if err == nil && json.Unmarshal(one, reflect.New(reflect.TypeOf(v).Elem()).Interface()) != nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// kindOf says in words what a field takes.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	default:
+		return "a whole number"
+	}
+}
+
+func withArticle(value string) string {
+	if strings.HasPrefix(value, "a") || strings.HasPrefix(value, "o") {
+		return "an " + value
+	}
+	return "a " + value
 }
 
 // Between checks that lo <= v <= hi.

@@ -2,6 +2,7 @@ package option
 
 import (
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ type sample struct {
 	Sub  struct {
 		S string `json:"s"`
 	} `json:"sub"`
+	Pool netip.Prefix `json:"pool"`
 }
 
 func TestDecode(t *testing.T) {
@@ -23,11 +25,12 @@ func TestDecode(t *testing.T) {
 		{"null keeps defaults", `null`, "", ""},
 		{"whole", `{"flag":false,"n":3,"sub":{"s":"x"}}`, "", ""},
 		{"unknown field", `{"nope":1}`, "nope", "is not an option of this kind"},
-		{"wrong type", `{"n":"three"}`, "n", "must be a int64, is a string"},
-		{"wrong nested type", `{"sub":{"s":4}}`, "sub.s", "must be a string, is a number"},
+		{"wrong type", `{"n":"three"}`, "n", "must be a whole number, is a string"},
+		{"wrong nested type", `{"sub":{"s":4}}`, "sub.s", "must be a text, is a number"},
+		{"a text that its type refuses", `{"n":1,"pool":"10.0.0.0","flag":true}`, "pool", "cannot be read"},
 		{"trailing", `{} {}`, "", "must be one JSON object"},
-		{"not JSON", `{`, "", "must be a JSON object"},
-		{"array", `[]`, "", "is a array"},
+		{"not JSON", `{`, "", "cannot be read"},
+		{"array", `[]`, "", "must be an object, is an array"},
 		{"too large", `{"flag":` + strings.Repeat(" ", maxSize) + `true}`, "", "must not be larger"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,10 +16,11 @@ export function onSignedOut(f: Listener): () => void {
 export const tellSignedOut = () => signedOut.forEach((f) => f())
 
 const faults: Middleware = {
-  async onResponse({ response, schemaPath }) {
+  async onResponse({ request, response, schemaPath }) {
     if (response.ok) return undefined
     const e = await problemOf(response)
-    if (e.status === 401 && schemaPath !== '/sessions') tellSignedOut()
+    const signingIn = request.method === 'POST' && schemaPath.endsWith('/sessions')
+    if (e.status === 401 && !signingIn) tellSignedOut()
     throw e
   },
   onError({ error }) {

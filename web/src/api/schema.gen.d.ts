@@ -5812,6 +5812,8 @@ export interface operations {
             query?: {
                 /** @description id of the ingress it leads to; absent: the device's own, or the first */
                 ingress?: string;
+                /** @description of a device whose private key the panel does not have: the file with PRIVATE_KEY in its place */
+                blank?: boolean;
             };
             header?: never;
             path: {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,10 @@ const (
 	wideBuffer   = 128 << 10
 	narrowBuffer = 32 << 10
 )
+
+// mostWide bounds the wide buffers in use at once, to 32 MiB: a destination that stops taking pins one. Beyond, directions
+// use narrow ones, which cost system calls and no memory to speak of.
+const mostWide = 256
 
 // Gauge governs one direction of one flow. It is used by one goroutine.
 type Gauge interface {
@@ -41,6 +46,7 @@ type Gauge interface {
 type Pump struct {
 	wide, narrow sync.Pool // of *[wideBuffer]byte, *[narrowBuffer]byte
 	pipes        pipes
+	lent         atomic.Int64 // wide buffers
 }
 
 // get takes a buffer from its pool; the pointer is what goes back.
@@ -49,6 +55,25 @@ func get[T any](pool *sync.Pool) *T {
 		return b
 	}
 	return new(T)
+}
+
+// span lends a buffer for one step.
+func (p *Pump) span() []byte {
+	if p.lent.Add(1) > mostWide {
+		p.lent.Add(-1)
+		return get[[narrowBuffer]byte](&p.narrow)[:]
+	}
+	return get[[wideBuffer]byte](&p.wide)[:]
+}
+
+// back takes a span back.
+func (p *Pump) back(b []byte) {
+	if len(b) != wideBuffer {
+		p.narrow.Put((*[narrowBuffer]byte)(b))
+		return
+	}
+	p.wide.Put((*[wideBuffer]byte)(b))
+	p.lent.Add(-1)
 }
 
 // Copy moves bytes from src to dst until src ends (nil) or something fails. It leaves both open.
@@ -107,14 +132,14 @@ func (p *Pump) stepped(dst, src net.Conn, w *waiter, g Gauge) error {
 
 // step moves up to one chunk. quiet means that nothing more came in time.
 func (p *Pump) step(dst, src net.Conn, g Gauge, pace *stride) (quiet bool, err error) {
-	b := get[[wideBuffer]byte](&p.wide)
-	defer p.wide.Put(b)
+	b := p.span()
+	defer p.back(b)
 	if err := src.SetReadDeadline(time.Now().Add(Step)); err != nil {
 		return false, err
 	}
 	for left := g.Chunk(); left > 0 && err == nil; {
 		var n int
-		if n, err = src.Read(b[:pace.next(min(wideBuffer, left))]); n > 0 {
+		if n, err = src.Read(b[:pace.next(min(int64(len(b)), left))]); n > 0 {
 			left -= int64(n)
 			if werr := move(dst, b[:n], g, pace); werr != nil {
 				return false, werr

@@ -319,3 +319,55 @@ func relay(b *testing.B, copy func(dst, src *net.TCPConn) error) (wall, cpu time
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &after)
 	return wall, time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 }
+
+// stuffed is a destination that takes nothing until it is closed.
+type stuffed struct {
+	net.Conn
+	reached chan<- int // told how much is written at once
+	closed  <-chan struct{}
+}
+
+func (s *stuffed) Write(b []byte) (int, error) {
+	s.reached <- len(b)
+	<-s.closed
+	return 0, net.ErrClosed
+}
+
+// Destinations that stop taking pin a bounded number of wide buffers, and flows beside them go on.
+func TestStalledFlowsHoldLittle(t *testing.T) {
+	t.Parallel()
+	const flows = mostWide + 40
+	p, reached, closed, done := new(Pump), make(chan int), make(chan struct{}), make(chan error, flows)
+	block := make([]byte, wideBuffer)
+	for range flows {
+		client, src := tcpPair(t)
+		go func() { _, _ = client.Write(block) }()
+		go func() { done <- p.Copy(&stuffed{reached: reached, closed: closed}, src, newTally(4<<20, -1)) }()
+	}
+	for range flows {
+		<-reached
+	}
+	if n := p.lent.Load(); n != mostWide {
+		t.Errorf("%d wide buffers are out, the bound is %d", n, mostWide)
+	}
+	client, src := tcpPair(t)
+	dst, target := pipePair(t)
+	go func() { done <- p.Copy(dst, src, newTally(4<<20, -1)) }()
+	go func() { _, _ = client.Write(block) }()
+	if n, err := io.ReadFull(target, make([]byte, len(block))); err != nil {
+		t.Errorf("a flow beside them: %d bytes, %v", n, err)
+	}
+	client.Close()
+	if err := <-done; err != nil {
+		t.Errorf("a flow beside them: %v", err)
+	}
+	close(closed)
+	for range flows {
+		if err := <-done; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a stalled flow: %v", err)
+		}
+	}
+	if n := p.lent.Load(); n != 0 {
+		t.Errorf("%d wide buffers are out at the end", n)
+	}
+}

@@ -1,6 +1,9 @@
 package shadowsocks
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Buffers. A connection has none while it waits, a UDP session only the one that it reads its answers into.
 const (
@@ -16,8 +19,15 @@ type (
 	wide  [wideBuffer]byte
 )
 
+// mostWide bounds the wide buffers that are lent at once, to 16 MiB. Whoever stops reading, or sends half a chunk, pins one;
+// beyond the bound streams get what the longest chunk needs.
+const mostWide = 128
+
 // pool lends buffers. The zero pool is ready to use.
-type pool struct{ smalls, larges, wides sync.Pool }
+type pool struct {
+	smalls, larges, wides sync.Pool
+	lent                  atomic.Int64 // wide ones
+}
 
 func (p *pool) small() *small {
 	if b, ok := p.smalls.Get().(*small); ok {
@@ -33,9 +43,24 @@ func (p *pool) large() *large {
 	return new(large)
 }
 
-func (p *pool) wide() *wide {
-	if b, ok := p.wides.Get().(*wide); ok {
-		return b
+// span lends a stream's buffer: a wide one, or a large one when too many are out.
+func (p *pool) span() []byte {
+	if p.lent.Add(1) > mostWide {
+		p.lent.Add(-1)
+		return p.large()[:]
 	}
-	return new(wide)
+	if b, ok := p.wides.Get().(*wide); ok {
+		return b[:]
+	}
+	return new(wide)[:]
+}
+
+// back takes a span back.
+func (p *pool) back(b []byte) {
+	if len(b) != wideBuffer {
+		p.larges.Put((*large)(b))
+		return
+	}
+	p.wides.Put((*wide)(b))
+	p.lent.Add(-1)
 }

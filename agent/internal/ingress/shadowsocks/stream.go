@@ -29,7 +29,7 @@ type stream struct {
 	// Reading.
 	opener cipher.AEAD
 	opened nonce
-	buf    *wide
+	buf    []byte // of the pool
 	r, w   int    // sealed bytes in buf
 	plain  []byte // opened and not read yet; in buf, before r
 	need   int    // payload of the chunk that comes next,
@@ -153,10 +153,10 @@ func (c *stream) open(to []byte, n int) ([]byte, error) {
 // fill reads once from the socket.
 func (c *stream) fill() error {
 	if c.buf == nil {
-		c.buf = c.pool.wide()
+		c.buf = c.pool.span()
 	}
 	if c.r > 0 {
-		c.w = copy(c.buf[:], c.buf[c.r:c.w])
+		c.w = copy(c.buf, c.buf[c.r:c.w])
 		c.r = 0
 	}
 	n, err := c.Conn.Read(c.buf[c.w:])
@@ -177,7 +177,7 @@ func (c *stream) fill() error {
 // rest gives the buffer back when nothing is in it.
 func (c *stream) rest() {
 	if c.buf != nil && len(c.plain) == 0 && c.r == c.w {
-		c.pool.wides.Put(c.buf)
+		c.pool.back(c.buf)
 		c.buf, c.plain, c.r, c.w = nil, nil, 0, 0
 	}
 }
@@ -191,8 +191,8 @@ func (c *stream) drop() {
 // begin takes over what was read beyond the handshake.
 func (c *stream) begin(rest []byte) {
 	if len(rest) > 0 {
-		c.buf = c.pool.wide()
-		c.r, c.w = 0, copy(c.buf[:], rest)
+		c.buf = c.pool.span()
+		c.r, c.w = 0, copy(c.buf, rest)
 	}
 }
 
@@ -202,8 +202,8 @@ func (c *stream) Write(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	out := c.pool.wide()
-	defer c.pool.wides.Put(out)
+	out := c.pool.span()
+	defer c.pool.back(out)
 	done := 0
 	for done < len(b) {
 		n, err := c.write(out, b[done:])
@@ -216,7 +216,7 @@ func (c *stream) Write(b []byte) (int, error) {
 }
 
 // write sends some of b through out.
-func (c *stream) write(out *wide, b []byte) (int, error) {
+func (c *stream) write(out []byte, b []byte) (int, error) {
 	size := 0
 	if c.sealer == nil {
 		var err error
@@ -267,7 +267,7 @@ func (c *stream) write(out *wide, b []byte) (int, error) {
 }
 
 // seal writes a chunk to out[at:].
-func (c *stream) seal(out *wide, at int, plain []byte) error {
+func (c *stream) seal(out []byte, at int, plain []byte) error {
 	count, err := c.sealed.step()
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (c *stream) seal(out *wide, at int, plain []byte) error {
 }
 
 // greet writes what begins an answer whose first chunk is first bytes long.
-func (c *stream) greet(out *wide, first int) (int, error) {
+func (c *stream) greet(out []byte, first int) (int, error) {
 	n := c.suite.KeySize
 	_, _ = rand.Read(out[:n]) // never fails
 	var err error

@@ -313,3 +313,40 @@ func TestIdleConnectionsHoldNoBuffer(t *testing.T) {
 		t.Error("an idle stream holds a buffer, or hides its socket")
 	}
 }
+
+// TestStreamsWithoutWideBuffers: when too many are pinned, streams go on with smaller ones, and give back what they have.
+func TestStreamsWithoutWideBuffers(t *testing.T) {
+	t.Parallel()
+	for _, method := range allMethods() {
+		c, w, up := pair(t, method)
+		var pinned [][]byte
+		for range mostWide {
+			pinned = append(pinned, c.pool.span())
+		}
+		want := random(3 * c.suite.most)
+		for rest := want; len(rest) > 0; {
+			n := min(len(rest), c.suite.most)
+			w.in = append(w.in, up.chunk(rest[:n])...)
+			rest = rest[n:]
+		}
+		w.piece = 50_000
+		got := make([]byte, len(want))
+		if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: %d bytes of %d, %v", method, n, len(want), err)
+		}
+		for range 2 {
+			if n, err := c.Write(got); n != len(got) || err != nil {
+				t.Fatalf("%s: %d of %d, %v", method, n, len(got), err)
+			}
+		}
+		if n := c.pool.lent.Load(); n != mostWide || c.buf != nil {
+			t.Errorf("%s: %d wide buffers are out", method, n)
+		}
+		for _, b := range pinned {
+			c.pool.back(b)
+		}
+		if n := c.pool.lent.Load(); n != 0 || len(c.pool.span()) != wideBuffer {
+			t.Errorf("%s: %d wide buffers are out at the end", method, n)
+		}
+	}
+}

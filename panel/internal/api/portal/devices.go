@@ -115,6 +115,11 @@ type ConfigOf struct {
 	Ingress string `query:"ingress" maxLength:"64" doc:"id of the ingress it leads to; absent: the device's own, or the first"`
 }
 
+type fileOf struct {
+	ConfigOf
+	Blank bool `query:"blank" doc:"of a device whose private key the panel does not have: the file with PRIVATE_KEY in its place"`
+}
+
 type qrOf struct {
 	ConfigOf
 	Type string `query:"type" enum:"svg,png" default:"svg"`
@@ -160,8 +165,12 @@ func (s *surface) devices() {
 		})
 	config := endpoint(http.MethodGet, "/devices/{id}/config", "portal-device-config", "A device's WireGuard file")
 	config.Answers = "text/plain"
-	rest.Add(s.Surface, config, func(ctx context.Context, who actor.Actor, in *ConfigOf) (*rest.File, error) {
-		c, err := s.Portal.Profiles.DeviceConfig(ctx, who, in.ID, in.Ingress)
+	rest.Add(s.Surface, config, func(ctx context.Context, who actor.Actor, in *fileOf) (*rest.File, error) {
+		give := s.Portal.Profiles.DeviceConfig
+		if in.Blank {
+			give = s.Portal.Profiles.BlankConfig
+		}
+		c, err := give(ctx, who, in.ID, in.Ingress)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { Plus, RefreshCw, Trash2 } from 'lucide-react'
+import { LogIn, Plus, RefreshCw, Trash2 } from 'lucide-react'
 import { useMay } from '@/api/me'
 import type { SubToken } from '@/api/types'
 import { useWords } from '@/i18n/useWords'
@@ -8,6 +8,7 @@ import { CodeBlock } from '@/ui/data/Copy'
 import { RelativeTime } from '@/ui/data/RelativeTime'
 import { useConfirm } from '@/ui/feedback/confirm'
 import { Loaded } from '@/ui/feedback/states'
+import { notifyDone } from '@/ui/feedback/notify'
 import { useAction } from '@/ui/feedback/useAction'
 import { RowMenu } from '@/ui/table/RowMenu'
 import { addToken, revokeToken, rotateToken, tokensQuery } from '../api/detail'
@@ -31,6 +32,9 @@ export function Tokens({ subscriber }: { subscriber: string }) {
   )
 }
 
+/** portalLink signs the subscriber in to the portal: the token is in the part of the address that browsers send nowhere. */
+export const portalLink = (subscription: string) => subscription.replace('/sub/', '/portal#token=')
+
 function TokenRow({ token: k, may }: { token: SubToken; may: boolean }) {
   const { t, f } = useWords()
   const confirm = useConfirm()
@@ -45,6 +49,7 @@ function TokenRow({ token: k, may }: { token: SubToken; may: boolean }) {
         </Text>
         {may && (
           <RowMenu name={k.comment || k.id}>
+            {k.url && <Menu.Item leftSection={<LogIn size={15} aria-hidden />} onClick={() => void navigator.clipboard.writeText(portalLink(k.url ?? '')).then(() => notifyDone(t('common.copied')))}>{t('links.copyPortal')}</Menu.Item>}
             <Menu.Item leftSection={<RefreshCw size={15} aria-hidden />} onClick={() => confirm({ title: t('links.rotateTitle'), body: t('links.rotateBody'), action: t('links.rotate'), danger: true, run: () => rotate.mutateAsync(undefined) })}>{t('links.rotate')}</Menu.Item>
             <Menu.Item color="red" leftSection={<Trash2 size={15} aria-hidden />} onClick={() => confirm({ title: t('links.revokeTitle'), body: t('links.revokeBody'), action: t('common.delete'), danger: true, run: () => revoke.mutateAsync(undefined) })}>{t('common.delete')}</Menu.Item>
           </RowMenu>
