@@ -30,7 +30,7 @@ func TestWebInABrowser(t *testing.T) {
 	defer cancel()
 	args := append([]string{"node", "--test", "--test-reporter=spec", "--test-concurrency=1"}, tests...)
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "deploy", "node.sh"), args...) //nolint:gosec // our own script
-	cmd.Env = append(os.Environ(), "CULVERT_TEST_BIN="+bin)
+	cmd.Env = append(os.Environ(), "WEB_E2E_BIN="+bin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute // browser and panel end in order

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 const root = new URL('../../', import.meta.url).pathname
-const bin = process.env.CULVERT_TEST_BIN ?? path.join(root, 'bin')
+const bin = process.env.WEB_E2E_BIN ?? path.join(root, 'bin')
 
 export function freePort() {
   return new Promise((resolve, reject) => {
@@ -25,7 +25,8 @@ export async function startPanel() {
   chmodSync(dir, 0o755)
   const [web, gateway] = [await freePort(), await freePort()]
   const child = spawn(path.join(bin, 'culvert-panel'), ['up'], {
-    env: { ...process.env, CULVERT_DATA_DIR: dir, CULVERT_LISTEN: `127.0.0.1:${web}`, CULVERT_GATEWAY_LISTEN: `127.0.0.1:${gateway}`, CULVERT_BLOCK_PRIVATE: 'no', CULVERT_REPORT_INTERVAL: '1s' },
+    // a clean environment: settings of whoever runs this are not the scene's
+    env: { PATH: process.env.PATH, HOME: dir, CULVERT_DATA_DIR: dir, CULVERT_LISTEN: `127.0.0.1:${web}`, CULVERT_GATEWAY_LISTEN: `127.0.0.1:${gateway}`, CULVERT_BLOCK_PRIVATE: 'no', CULVERT_REPORT_INTERVAL: '1s' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let out = ''

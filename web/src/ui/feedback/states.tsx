@@ -7,7 +7,7 @@ import { asApiError } from '@/lib/problem'
 /** Empty says what would be here, and how to make the first. */
 export function Empty({ title, children, action, icon: Icon = Inbox, heading }: { heading?: boolean; title: string; children?: ReactNode; action?: ReactNode; icon?: LucideIcon }) {
   return (
-    <Center py={48} px="md">
+    <Center py={48} px="md" mih={heading ? '70vh' : undefined}>
       <Stack align="center" gap="sm" maw={420}>
         <ThemeIcon size={48} radius="xl" variant="light"><Icon size={22} aria-hidden /></ThemeIcon>
         <Text fw={600} ta="center" component={heading ? 'h1' : 'p'} m={0}>{title}</Text>

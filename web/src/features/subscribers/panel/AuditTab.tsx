@@ -21,7 +21,7 @@ export function AuditTab({ subscriber: s }: { subscriber: Subscriber }) {
         <div key={e.id}>
           <Group justify="space-between" gap="sm" wrap="nowrap"><Text size="sm" fw={550}>{e.action}</Text><Text size="xs" c="dimmed"><RelativeTime at={e.at} /></Text></Group>
           <Text size="xs" c="dimmed">{[e.actor, e.address].filter(Boolean).join(' · ')}</Text>
-          {e.diff != null && JSON.stringify(e.diff) !== '{}' && <Code block mt={6} fz={12} tabIndex={0}>{Object.entries(e.diff as object).map(([k, v]) => `${k}: ${say(v)}`).join('\n')}</Code>}
+          {e.diff != null && JSON.stringify(e.diff) !== '{}' && <Code block mt={6} fz={12} tabIndex={0} style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{Object.entries(e.diff as object).map(([k, v]) => `${k}: ${say(v)}`).join('\n')}</Code>}
         </div>
       ))}
       {query.hasNextPage && <Button variant="subtle" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>{t('common.loadMore')}</Button>}
