@@ -281,6 +281,44 @@ CREATE TABLE public.branding (
 
 ALTER TABLE ONLY public.branding FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.bulk_item (
+    tenant_id text NOT NULL,
+    operation_id text NOT NULL,
+    seq integer NOT NULL,
+    subscriber_id text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    why text DEFAULT ''::text NOT NULL,
+    CONSTRAINT bulk_item_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'done'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.bulk_item FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.bulk_operation (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    act jsonb NOT NULL,
+    status text NOT NULL,
+    total integer NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    home text NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    actor_name text NOT NULL,
+    permissions text[] NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    trace text DEFAULT ''::text NOT NULL,
+    claimed_until timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT bulk_operation_check CHECK (((done + failed) <= total)),
+    CONSTRAINT bulk_operation_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'cancelled'::text]))),
+    CONSTRAINT bulk_operation_total_check CHECK ((total >= 0))
+);
+
+ALTER TABLE ONLY public.bulk_operation FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.certificate (
     tenant_id text NOT NULL,
     id text NOT NULL,
@@ -980,6 +1018,15 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.branding
     ADD CONSTRAINT branding_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE ONLY public.bulk_item
+    ADD CONSTRAINT bulk_item_pkey PRIMARY KEY (tenant_id, operation_id, seq);
+
+ALTER TABLE ONLY public.bulk_operation
+    ADD CONSTRAINT bulk_operation_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.bulk_operation
+    ADD CONSTRAINT bulk_operation_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_id_key UNIQUE (id);
 
@@ -1209,6 +1256,12 @@ CREATE INDEX audit_tenant_id_object_id_idx ON public.audit USING btree (tenant_i
 
 CREATE UNIQUE INDEX branding_host ON public.branding USING btree (host) WHERE (host <> ''::text);
 
+CREATE INDEX bulk_item_failed ON public.bulk_item USING btree (operation_id, seq) WHERE (state = 'failed'::text);
+
+CREATE INDEX bulk_item_waiting ON public.bulk_item USING btree (operation_id, seq) WHERE (state = 'waiting'::text);
+
+CREATE INDEX bulk_operation_open ON public.bulk_operation USING btree (claimed_until, id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+
 CREATE INDEX desired_subscriber_revision ON public.desired_subscriber USING btree (node_id, revision);
 
 CREATE INDEX device_ingress_id_idx ON public.device USING btree (ingress_id) WHERE (ingress_id IS NOT NULL);
@@ -1341,6 +1394,12 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.branding
     ADD CONSTRAINT branding_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
+ALTER TABLE ONLY public.bulk_item
+    ADD CONSTRAINT bulk_item_tenant_id_operation_id_fkey FOREIGN KEY (tenant_id, operation_id) REFERENCES public.bulk_operation(tenant_id, id);
+
+ALTER TABLE ONLY public.bulk_operation
+    ADD CONSTRAINT bulk_operation_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenant(tenant_id);
 
@@ -1457,6 +1516,10 @@ ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.branding ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.bulk_item ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.bulk_operation ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.certificate ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credential ENABLE ROW LEVEL SECURITY;
@@ -1536,6 +1599,10 @@ CREATE POLICY system_all ON public.api_setting TO culvert_system USING (true) WI
 CREATE POLICY system_all ON public.audit TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.branding TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.bulk_item TO culvert_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.bulk_operation TO culvert_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.certificate TO culvert_system USING (true) WITH CHECK (true);
 
@@ -1628,6 +1695,18 @@ CREATE POLICY tenant_subtree ON public.audit TO culvert_app USING ((tenant_id IN
   WHERE (tenant_closure.ancestor = public.current_tenant()))));
 
 CREATE POLICY tenant_subtree ON public.branding TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.bulk_item TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
+   FROM public.tenant_closure
+  WHERE (tenant_closure.ancestor = public.current_tenant()))));
+
+CREATE POLICY tenant_subtree ON public.bulk_operation TO culvert_app USING ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
   WHERE (tenant_closure.ancestor = public.current_tenant())))) WITH CHECK ((tenant_id IN ( SELECT tenant_closure.descendant
    FROM public.tenant_closure
@@ -1861,6 +1940,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit TO culvert_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.branding TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.branding TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.bulk_item TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bulk_item TO culvert_system;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.bulk_operation TO culvert_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bulk_operation TO culvert_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.certificate TO culvert_system;

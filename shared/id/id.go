@@ -36,6 +36,7 @@ const (
 	Audit      Kind = "aud"
 	Request    Kind = "req"
 	Lease      Kind = "lse"
+	Bulk       Kind = "blk" // operation on many subscribers
 )
 
 const bodyLen = 26

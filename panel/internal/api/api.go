@@ -20,12 +20,14 @@ import (
 
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api/branding"
+	"culvert/panel/internal/api/bulk"
 	"culvert/panel/internal/api/overview"
 	"culvert/panel/internal/api/portal"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/brand"
+	many "culvert/panel/internal/bulk"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -67,6 +69,7 @@ type Services struct {
 	Live     *live.Hub
 	Brands   *brand.Service
 	Portal   *visitors.Service
+	Bulk     *many.Service
 }
 
 // Config of the surface.
@@ -115,6 +118,7 @@ func Mount(app *fiber.App, c Config) *API {
 		add(a)
 	}
 	branding.Endpoints(&a.surface, a.Brands)
+	bulk.Endpoints(&a.surface, a.Bulk)
 	overview.Endpoints(&a.surface, a.Usage, a.Fleet)
 	portal.Endpoints(&a.surface, portal.Config{Portal: a.Portal, Brands: a.Brands, Ledger: subscriber.Ledger{DB: a.DB}, Kick: a.kickOne})
 	rest.ProblemSchema(a.surface.Huma.OpenAPI())

@@ -22,6 +22,7 @@ import (
 	"culvert/panel/internal/api/stream"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/brand"
+	"culvert/panel/internal/bulk"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/device"
 	"culvert/panel/internal/fleet"
@@ -78,7 +79,8 @@ func newWorldAt(t testing.TB, rate identity.Rate, elevate func(actor.Actor) acto
 	services.Portal = &portal.Service{
 		DB: w.DB, Vault: w.Vault, People: w.People, Subs: w.Subs, Devices: devices, Profiles: services.Profiles, Usage: services.Usage, Brands: services.Brands, Online: 15 * time.Second,
 	}
-	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl)...)
+	services.Bulk = bulk.New(w.DB, w.Subs)
+	w.live = live.New(t.Context(), stream.Topics(services.Usage, fl, services.Bulk)...)
 	services.Live = w.live
 	w.api = api.Mount(w.app, api.Config{
 		Services: services,

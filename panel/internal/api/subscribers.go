@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/bulk"
 	"culvert/panel/internal/api/rest"
 	"culvert/panel/internal/subscriber"
 	"culvert/shared/secret"
@@ -96,6 +97,14 @@ func subscriberEndpoints(a *API) {
 	read, write := actor.May(actor.Subscribers, actor.Read), actor.May(actor.Subscribers, actor.Write)
 	add(a, endpoint{method: http.MethodPost, path: "/subscribers", id: "create-subscriber", summary: "Add a subscriber", tag: tagSubscribers, need: write, status: 201}, a.createSubscriber)
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers", id: "list-subscribers", summary: "List, filter and search subscribers", tag: tagSubscribers, need: read}, a.listSubscribers)
+	rest.Add(&a.surface, rest.Endpoint{Method: http.MethodGet, Path: "/subscribers.csv", ID: "export-subscribers", Summary: "Subscribers as a CSV file; leaves an audit record", Tag: tagSubscribers, Need: read, Answers: "text/csv"},
+		func(ctx context.Context, who actor.Actor, in *countSubscribers) (*bulk.Download, error) {
+			x, err := a.Bulk.Export(ctx, who, in.filter())
+			if err != nil {
+				return nil, err
+			}
+			return bulk.Serve(a.Log, x), nil
+		})
 	add(a, endpoint{method: http.MethodGet, path: "/subscribers/count", id: "count-subscribers", summary: "How many subscribers a filter matches", tag: tagSubscribers, need: read},
 		func(ctx context.Context, who actor.Actor, in *countSubscribers) (*bare[count], error) {
 			n, exact, err := subscriber.Count(ctx, a.DB, who, in.filter())

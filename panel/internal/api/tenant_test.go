@@ -26,6 +26,7 @@ func (w *world) foreign(t *testing.T, operator, victim string) map[string]string
 		"subscribers":         subscriber,
 		"devices":             make(victim, "/subscribers/"+subscriber+"/devices", map[string]any{"name": "phone"}),
 		"subscription-tokens": make(victim, "/subscribers/"+subscriber+"/tokens", map[string]any{}),
+		"bulk-operations":     w.want(t, 202, call{method: "POST", path: "/bulk-operations", auth: victim, body: map[string]any{"action": "extend", "days": 1, "ids": []string{subscriber}}}).body["id"].(string),
 		"nodes":               node,
 		"jobs":                w.want(t, 202, call{method: "POST", path: "/nodes/" + node + "/jobs", auth: operator, body: map[string]any{"kind": "collect"}}).body["id"].(string),
 		"node-groups":         make(operator, "/node-groups", map[string]any{"name": "g1"}),
@@ -61,7 +62,7 @@ func neverWas(collection string) string {
 	kinds := map[string]id.Kind{
 		"tenants": id.Tenant, "logins": id.Login, "plans": id.Plan, "subscribers": id.Subscriber, "nodes": id.Node,
 		"node-groups": id.NodeGroup, "ingresses": id.Ingress, "certificates": id.Cert, "access-keys": "", "jobs": id.Job,
-		"sessions": id.Session, "devices": id.Device, "subscription-tokens": id.Token,
+		"sessions": id.Session, "devices": id.Device, "subscription-tokens": id.Token, "bulk-operations": id.Bulk,
 	}
 	if k := kinds[collection]; k != "" {
 		return id.New(k)

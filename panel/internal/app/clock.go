@@ -118,6 +118,12 @@ func (c *clock) tidy(ctx context.Context) {
 		SELECT ctid FROM traffic_hour WHERE hour < now() - interval '5 years' LIMIT $1))`)
 	c.batches(ctx, "drop old jobs", `DELETE FROM job WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM job WHERE expires_at < now() - interval '90 days' ORDER BY expires_at LIMIT $1))`)
+	c.batches(ctx, "drop items of old bulk operations", `DELETE FROM bulk_item WHERE ctid = ANY(ARRAY(
+		SELECT i.ctid FROM bulk_operation o JOIN bulk_item i ON i.tenant_id = o.tenant_id AND i.operation_id = o.id
+		WHERE o.finished_at < now() - interval '90 days' LIMIT $1))`)
+	c.batches(ctx, "drop old bulk operations", `DELETE FROM bulk_operation WHERE ctid = ANY(ARRAY(
+		SELECT o.ctid FROM bulk_operation o WHERE o.finished_at < now() - interval '90 days'
+		  AND NOT EXISTS (SELECT FROM bulk_item i WHERE i.tenant_id = o.tenant_id AND i.operation_id = o.id) LIMIT $1))`)
 	c.batches(ctx, "drop old unbooked usage", `DELETE FROM unbooked_usage WHERE ctid = ANY(ARRAY(
 		SELECT ctid FROM unbooked_usage WHERE at < now() - interval '400 days' ORDER BY at LIMIT $1))`)
 	c.batches(ctx, "drop slices of closed periods", `DELETE FROM quota_slice WHERE ctid = ANY(ARRAY(

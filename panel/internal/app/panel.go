@@ -11,6 +11,7 @@ import (
 	"culvert/panel/internal/actor"
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/api/stream"
+	"culvert/panel/internal/bulk"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
 	"culvert/panel/internal/hestia"
@@ -64,7 +65,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	if err != nil {
 		return nil, err
 	}
-	s.Live = live.New(ctx, stream.Topics(s.Usage, s.Fleet)...)
+	s.Live = live.New(ctx, stream.Topics(s.Usage, s.Fleet, s.Bulk)...)
 	give := installer.New(c.PublicURL.String(), besideUs("culvert-agent"))
 	web, err := newApplication(s, c, give, version, log) //nolint:contextcheck // each request brings its own, in Fiber's Ctx
 	if err != nil {
@@ -72,6 +73,7 @@ func (p *Panel) members(ctx context.Context, c config.Config, opt *redis.Options
 	}
 	members := []run.Member{
 		{Name: "clock", Service: run.NewLoop((&clock{s: s, log: log}).run)},
+		{Name: "bulk operations", Service: run.NewLoop((&bulk.Worker{DB: s.DB, Subs: s.Subs, Standing: s.Identity.Standing, Log: log}).Run)},
 		{Name: "panel queue", Service: queue},
 		{Name: "dispatcher", Service: jobs.NewDispatcher(s.DB, queue, log)},
 		{Name: "node jobs", Service: s.Jobs},

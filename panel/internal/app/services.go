@@ -11,6 +11,7 @@ import (
 	"culvert/panel/internal/api"
 	"culvert/panel/internal/billing"
 	"culvert/panel/internal/brand"
+	"culvert/panel/internal/bulk"
 	"culvert/panel/internal/cert"
 	"culvert/panel/internal/config"
 	"culvert/panel/internal/desired"
@@ -97,6 +98,7 @@ func build(ctx context.Context, db *pg.DB, c config.Config, master []byte, log *
 	if s.Subs, err = subscriber.New(ctx, db, v, s.Fleet); err != nil {
 		return nil, err
 	}
+	s.Bulk = bulk.New(db, s.Subs)
 	s.Devices = &device.Service{DB: db, Vault: v}
 	s.Network.Leaving = s.Devices.Unbind
 	s.Profiles = &profile.Service{DB: db, Vault: v, Subs: s.Subs, Devices: s.Devices, Public: strings.TrimSuffix(c.PublicURL.String(), "/")}

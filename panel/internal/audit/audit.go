@@ -48,7 +48,10 @@ func Record(ctx context.Context, tx *pg.Tx, a actor.Actor, action, object string
 }
 
 // Act is one of many records that one actor leaves at once.
-type Act struct{ Tenant, Action, Object string }
+type Act struct {
+	Tenant, Action, Object string
+	Diff                   Diff
+}
 
 // RecordAll writes the records of acts in tx, in one statement; a's own tenant is not looked at.
 func RecordAll(ctx context.Context, tx *pg.Tx, a actor.Actor, acts []Act) error {
@@ -56,14 +59,22 @@ func RecordAll(ctx context.Context, tx *pg.Tx, a actor.Actor, acts []Act) error 
 	if n == 0 {
 		return nil
 	}
-	tenants, ids, actions, objects := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	tenants, ids, actions, objects, diffs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
 	for i, x := range acts {
 		tenants[i], ids[i], actions[i], objects[i] = x.Tenant, id.New(id.Audit), x.Action, x.Object
+		if len(x.Diff) > 0 {
+			body, err := json.Marshal(x.Diff)
+			if err != nil {
+				return fmt.Errorf("audit %s: %w", x.Action, err)
+			}
+			text := string(body)
+			diffs[i] = &text
+		}
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO audit (tenant_id, id, at, actor_kind, actor_id, actor_name, address, action, object, trace)
-		SELECT u.tenant, u.id, $1, $2, $3, $4, $5, u.action, u.object, $6
-		FROM unnest($7::text[], $8::text[], $9::text[], $10::text[]) AS u (tenant, id, action, object)`,
-		tx.Now, string(a.Kind), a.ID, a.Name, a.Address, a.Trace, tenants, ids, actions, objects)
+	_, err := tx.Exec(ctx, `INSERT INTO audit (tenant_id, id, at, actor_kind, actor_id, actor_name, address, action, object, diff, trace)
+		SELECT u.tenant, u.id, $1, $2, $3, $4, $5, u.action, u.object, u.diff::jsonb, $6
+		FROM unnest($7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS u (tenant, id, action, object, diff)`,
+		tx.Now, string(a.Kind), a.ID, a.Name, a.Address, a.Trace, tenants, ids, actions, objects, diffs)
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", actions[0], err)
 	}

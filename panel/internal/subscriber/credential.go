@@ -125,13 +125,25 @@ func (s secrets) make(sid, only string) fresh {
 	return out
 }
 
-// begin stores what every new subscriber has beside the row itself: empty totals and generated secrets.
-func (s secrets) begin(ctx context.Context, tx *pg.Tx, sub *Subscriber) error {
-	x := s.make(sub.ID, "")
-	_, err := tx.Exec(ctx, `WITH total AS (INSERT INTO usage_total (tenant_id, subscriber_id, period) VALUES ($1, $2, $3))
+// begin stores what every new subscriber of a page has beside the row itself: empty totals and generated secrets.
+func (s secrets) begin(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
+	var totals, owners [2][]string // tenants, ids
+	var all fresh
+	var periods []int64
+	for _, sub := range page {
+		totals[0], totals[1], periods = append(totals[0], sub.TenantID), append(totals[1], sub.ID), append(periods, sub.Period)
+		x := s.make(sub.ID, "")
+		for range x.families {
+			owners[0], owners[1] = append(owners[0], sub.TenantID), append(owners[1], sub.ID)
+		}
+		all.families, all.sealed, all.sha256 = append(all.families, x.families...), append(all.sealed, x.sealed...), append(all.sha256, x.sha256...)
+	}
+	_, err := tx.Exec(ctx, `WITH total AS (INSERT INTO usage_total (tenant_id, subscriber_id, period)
+		  SELECT u.tenant, u.sub, u.period FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u (tenant, sub, period))
 		INSERT INTO credential (tenant_id, subscriber_id, family, sealed, sha256, created_at)
-		SELECT $1, $2, u.family, u.sealed, u.sha256, $4 FROM unnest($5::text[], $6::bytea[], $7::bytea[]) AS u (family, sealed, sha256)`,
-		sub.TenantID, sub.ID, sub.Period, tx.Now, x.families, x.sealed, x.sha256)
+		SELECT u.tenant, u.sub, u.family, u.sealed, u.sha256, $4
+		FROM unnest($5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[]) AS u (tenant, sub, family, sealed, sha256)`,
+		totals[0], totals[1], periods, tx.Now, owners[0], owners[1], all.families, all.sealed, all.sha256)
 	return err
 }
 

@@ -62,8 +62,41 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 	if err != nil {
 		return nil, err
 	}
+	sub := begun(tx, plan, sid, keys, c)
+	if err := s.checkGrants(ctx, tx, sub); err != nil {
+		return nil, err
+	}
+	if err := insert(tx, sub); err != nil {
+		return nil, err
+	}
+	if c.OnHold && plan.TermDays > 0 {
+		if _, err := tx.Exec(ctx, "UPDATE subscriber SET hold_term = make_interval(days => $3) WHERE tenant_id = $1 AND id = $2",
+			a.Tenant, sid, plan.TermDays); err != nil {
+			return nil, err
+		}
+	}
+	if err := (secrets{s.vault}).begin(ctx, tx, []*Subscriber{sub}); err != nil {
+		return nil, err
+	}
+	if err := emitChanged(ctx, tx, a, sub); err != nil {
+		return nil, err
+	}
+	return sub, audit.Record(ctx, tx, a, "subscriber.create", "subscriber/"+sid, creation(sub))
+}
+
+// creation is what the record of a new subscriber says.
+func creation(sub *Subscriber) audit.Diff {
+	d := audit.Diff{"name": sub.Name, "plan": sub.PlanName, "grants": sub.Grants, "external_id": ""}
+	if sub.ExternalID != nil {
+		d["external_id"] = *sub.ExternalID
+	}
+	return d
+}
+
+// begun is a new subscriber of a plan's tenant before it is stored.
+func begun(tx *pg.Tx, plan *billing.Plan, sid string, keys Keys, c Create) *Subscriber {
 	sub := &Subscriber{
-		TenantID: a.Tenant, ID: sid, Name: c.Name, Email: c.Email, FullName: c.FullName, Comment: c.Comment, Label: c.Label,
+		TenantID: plan.TenantID, ID: sid, Name: c.Name, Email: c.Email, FullName: c.FullName, Comment: c.Comment, Label: c.Label,
 		Language: c.Language, PlanID: plan.ID, PlanName: plan.Name, Status: Active, Grants: plan.Grants, Keys: keys,
 		Terms:   Terms{Period: 1, PeriodStart: tx.Now, ResetAnchor: tx.Now, ExpiresAt: wholeSecond(c.ExpiresAt), HoldDeadline: c.HoldDeadline},
 		Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now,
@@ -77,10 +110,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 	if c.Edit != nil {
 		c.Edit(&sub.Grants)
 	}
-	if err := s.checkGrants(ctx, tx, sub); err != nil {
-		return nil, err
-	}
-	if plan.TermDays > 0 && c.ExpiresAt == nil && !c.OnHold {
+	if plan.TermDays > 0 && c.ExpiresAt == nil && !c.Endless && !c.OnHold {
 		end := tx.Now.AddDate(0, 0, plan.TermDays)
 		sub.ExpiresAt = &end
 	}
@@ -89,23 +119,7 @@ func (s *Service) create(ctx context.Context, tx *pg.Tx, a actor.Actor, sid stri
 	if c.OnHold {
 		sub.Status = OnHold
 	}
-	if err := insert(tx, sub); err != nil {
-		return nil, err
-	}
-	if c.OnHold && plan.TermDays > 0 {
-		if _, err := tx.Exec(ctx, "UPDATE subscriber SET hold_term = make_interval(days => $3) WHERE tenant_id = $1 AND id = $2",
-			a.Tenant, sid, plan.TermDays); err != nil {
-			return nil, err
-		}
-	}
-	if err := (secrets{s.vault}).begin(ctx, tx, sub); err != nil {
-		return nil, err
-	}
-	if err := emitChanged(ctx, tx, a, sub); err != nil {
-		return nil, err
-	}
-	return sub, audit.Record(ctx, tx, a, "subscriber.create", "subscriber/"+sid,
-		audit.Diff{"name": sub.Name, "plan": plan.Name, "grants": sub.Grants, "external_id": c.ExternalID})
+	return sub
 }
 
 func (s *Service) checkGrants(ctx context.Context, tx *pg.Tx, sub *Subscriber) error {
@@ -145,6 +159,9 @@ func (s *Service) change(ctx context.Context, a actor.Actor, sid string, match i
 	return unlessAlone(keys, func() (*Subscriber, error) {
 		var sub *Subscriber
 		err := s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) (err error) {
+			if err := begin(ctx, s, tx); err != nil {
+				return err
+			}
 			if sub, err = load(ctx, tx, a, sid, true); err != nil {
 				return err
 			}
@@ -246,30 +263,20 @@ func (p *Patch) texts(sub *Subscriber, d audit.Diff, f *errs.Faults) {
 
 // Suspend refuses a subscriber's credentials and cuts their sessions; suspended already is a State error.
 func (s *Service) Suspend(ctx context.Context, a actor.Actor, sid string, match int64, reason string) (*Subscriber, error) {
-	if reason == "" {
-		reason = "manual"
-	}
+	reason = orManual(reason)
 	if !slices.Contains(reasons(), reason) {
 		return nil, errs.Bad("reason", "must be one of manual, overdue, quota, abuse, expired")
 	}
 	return s.change(ctx, a, sid, match, "subscriber.suspend", func(_ *pg.Tx, sub *Subscriber, d audit.Diff) error {
-		if sub.Status == Suspended {
-			return errs.New(errs.State, "user %s is suspended", sub.Name)
-		}
 		d["reason"] = reason
-		sub.Status, sub.Reason = Suspended, reason
-		return nil
+		return sub.suspend(reason)
 	})
 }
 
 // Unsuspend lets a suspended subscriber back in, as far as expiry and limit allow; not suspended is a State error.
 func (s *Service) Unsuspend(ctx context.Context, a actor.Actor, sid string, match int64) (*Subscriber, error) {
 	return s.change(ctx, a, sid, match, "subscriber.unsuspend", func(_ *pg.Tx, sub *Subscriber, _ audit.Diff) error {
-		if sub.Status != Suspended {
-			return errs.New(errs.State, "user %s is not suspended", sub.Name)
-		}
-		sub.Status, sub.Reason = Active, ""
-		return nil
+		return sub.unsuspend()
 	})
 }
 
@@ -292,16 +299,8 @@ func (s *Service) ChangePlan(ctx context.Context, a actor.Actor, sid string, mat
 		if err != nil {
 			return err
 		}
-		if !force && p.TrafficLimit != unit.Unlimited && sub.Usage.Total() > unit.AddSat(p.TrafficLimit, sub.Usage.Granted) {
-			return errs.New(errs.Limited, "package %s allows less traffic than user %s has used", p.Name, sub.Name)
-		}
 		d["plan"] = [2]any{sub.PlanName, p.Name}
-		reset := sub.Reset
-		sub.PlanID, sub.PlanName, sub.Grants = p.ID, p.Name, p.Grants
-		if reset != sub.Reset {
-			sub.NextReset = nextReset(sub.Reset, sub.ResetAnchor, tx.Now)
-		}
-		return nil
+		return sub.moveTo(p, force, tx.Now)
 	})
 }
 
@@ -351,6 +350,9 @@ func (s *Service) Delete(ctx context.Context, a actor.Actor, sid string, match i
 		return errs.New(errs.Denied, "a subscriber's key cannot delete subscribers")
 	}
 	return s.db.InTenant(ctx, a.Tenant, func(tx *pg.Tx) error {
+		if err := begin(ctx, s, tx); err != nil {
+			return err
+		}
 		sub, err := load(ctx, tx, a, sid, true)
 		if err != nil {
 			return err

@@ -19,6 +19,47 @@ func insert(tx *pg.Tx, s *Subscriber) error {
 	return named(err, s)
 }
 
+// insertAll inserts a page. Who has a password that somebody in the installation opens Hysteria with alone does not, as in
+// unlessAlone; here nobody waits for a failed transaction.
+func insertAll(ctx context.Context, tx *pg.Tx, page []*Subscriber) error {
+	first := clause.OnConflict{
+		Columns: []clause.Column{{Name: "password_id"}}, TargetWhere: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "alone"}}}, DoNothing: true,
+	}
+	done := tx.Gorm().Clauses(first).Create(page)
+	if done.Error != nil || int(done.RowsAffected) == len(page) {
+		return listed(pg.Translate("add subscribers", done.Error))
+	}
+	ids, stored := make([]string, len(page)), make(map[string]bool, len(page))
+	for i, s := range page {
+		ids[i] = s.ID
+	}
+	err := tx.Query(ctx, "SELECT id FROM subscriber WHERE id = ANY($1)", []any{ids}, func(r pg.Row) error {
+		var sid string
+		err := r.Scan(&sid)
+		stored[sid] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var rest []*Subscriber
+	for _, s := range page {
+		if !stored[s.ID] {
+			s.Alone = false
+			rest = append(rest, s)
+		}
+	}
+	return listed(pg.Translate("add subscribers", tx.Gorm().Create(rest).Error))
+}
+
+// listed words a clash with somebody who was added at the same moment.
+func listed(err error) error {
+	if errs.Is(err, errs.Conflict) {
+		return errs.Wrap(errs.Conflict, err, "somebody else has just added one of these subscribers")
+	}
+	return err
+}
+
 func save(tx *pg.Tx, s *Subscriber) error {
 	err := pg.Translate("save subscriber", tx.Gorm().Model(s).Where("tenant_id = ?", s.TenantID).
 		Select("*").Omit("created_at").Updates(s).Error)

@@ -152,6 +152,7 @@ type Service struct {
 	vault  *vault.Vault
 	groups billing.Groups
 	salt   []byte
+	before func(context.Context, *pg.Tx) error
 }
 
 // New makes the service.
@@ -230,6 +231,7 @@ type Create struct {
 	OnHold       bool
 	HoldDeadline *time.Time
 	ExpiresAt    *time.Time // nil: by the plan's term
+	Endless      bool       // never expires, whatever the plan's term
 	Edit         func(*billing.Grants)
 }
 

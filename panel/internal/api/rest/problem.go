@@ -85,7 +85,7 @@ func ProblemOf(ctx context.Context, log *slog.Logger, err error) Problem {
 	detail, fields := errs.Public(err)
 	p := Problem{
 		Type: "urn:culvert:error:" + kind.String(), Title: http.StatusText(statusOf(kind)), Status: statusOf(kind),
-		Detail: ownWords(detail), Fields: fields, Trace: TraceOf(ctx),
+		Detail: OwnWords(detail), Fields: fields, Trace: TraceOf(ctx),
 	}
 	var t *identity.Throttled
 	if errors.As(err, &t) {
@@ -102,8 +102,8 @@ var (
 	subscriberWord = regexp.MustCompile(`(^| than )user (\S+) (exists|doesn't exist|is |has )`)    //nolint:gochecknoglobals // a compiled constant
 )
 
-// ownWords turns Hestia's words for what we sell and to whom, which some services speak, into those of this surface.
-func ownWords(detail string) string {
+// OwnWords turns Hestia's words for what we sell and to whom, which some services speak, into those of this surface.
+func OwnWords(detail string) string {
 	return subscriberWord.ReplaceAllString(planWord.ReplaceAllString(detail, "plan $1 $2"), "${1}subscriber $2 $3")
 }
 

@@ -18,7 +18,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"culvert/panel/internal/actor"
+	"culvert/panel/internal/api/bulk"
 	"culvert/panel/internal/api/overview"
+	many "culvert/panel/internal/bulk"
 	"culvert/panel/internal/errs"
 	"culvert/panel/internal/fleet"
 	"culvert/panel/internal/live"
@@ -33,10 +35,12 @@ const (
 	writeFor = 20 * time.Second
 	// most bounds a watched listing.
 	most = 500
+	// newest bounds a watched listing whose end is history.
+	newest = 50
 )
 
 // Topics are the listings that can be watched.
-func Topics(sessions *usage.Service, nodes *fleet.Service) []live.Topic {
+func Topics(sessions *usage.Service, nodes *fleet.Service, ops *many.Service) []live.Topic {
 	return []live.Topic{
 		{
 			Name: "sessions", Need: actor.May(actor.Sessions, actor.Read), Filters: []string{"subscriber", "node"},
@@ -60,6 +64,14 @@ func Topics(sessions *usage.Service, nodes *fleet.Service) []live.Topic {
 					return nil, false, err
 				}
 				return page([]overview.Overview{*o}, nil, func(*overview.Overview) string { return "overview" })
+			},
+		},
+		{
+			Name: "bulk", Need: bulk.Need,
+			Read: func(ctx context.Context, who actor.Actor, _ live.Filter) ([]live.Item, bool, error) {
+				l, err := ops.List(ctx, who, "", newest+1)
+				items, _, err := page(l[:min(len(l), newest)], err, func(x *many.Operation) string { return x.ID })
+				return items, len(l) > newest, err
 			},
 		},
 	}
