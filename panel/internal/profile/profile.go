@@ -346,7 +346,7 @@ func (s *Service) Subscription(ctx context.Context, f Fetch) (*Answer, error) {
 	}
 	d := *k.doc
 	d.Quota = t.quota()
-	return &Answer{Format: format, Body: k.render(format, d.Quota), Headers: headers(&d, k.setting, format)}, s.touch(ctx, &t.Token, &f, now)
+	return &Answer{Format: format, Body: k.render(format, d.Quota), Headers: headers(&d, k.setting, format)}, touch(ctx, s.DB, &t.Token, &f, now)
 }
 
 // keep makes a subscriber's document, and keeps it unless it says why they may not connect.
@@ -375,12 +375,12 @@ func (s *Service) keep(ctx context.Context, key string, t *asked, address string
 }
 
 // touch notes a fetch: at once when something about it is new, else every minute.
-func (s *Service) touch(ctx context.Context, t *Token, f *Fetch, now time.Time) error {
+func touch(ctx context.Context, db *pg.DB, t *Token, f *Fetch, now time.Time) error {
 	agent := strings.ReplaceAll(strings.ToValidUTF8(f.Agent[:min(len(f.Agent), 255)], "?"), "\x00", "?")
 	if t.FetchedAt != nil && now.Sub(*t.FetchedAt) < touchEvery && t.FetchedBy == agent && t.FetchedFrom == f.Address {
 		return nil
 	}
-	return s.DB.InSystem(ctx, func(tx *pg.Tx) error {
+	return db.InSystem(ctx, func(tx *pg.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE subscription_token SET fetches = fetches + 1, fetched_at = $2, fetched_by = $3, fetched_from = $4 WHERE id = $1`,
 			t.ID, tx.Now, agent, f.Address)
 		return err

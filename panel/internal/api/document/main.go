@@ -37,7 +37,7 @@ func main() {
 // document asks a surface without services: its document is made of types alone.
 func document(ctx context.Context) ([]byte, error) {
 	app := fiber.New()
-	hub := live.New(ctx, stream.Topics(nil, nil)...)
+	hub := live.New(ctx, stream.Topics(nil, nil, nil)...)
 	api.Mount(app, api.Config{
 		Services: api.Services{Live: hub}, Version: "1", Log: slog.New(slog.DiscardHandler),
 		ClientAddr: func(*fiber.Ctx) netip.Addr { return netip.IPv6Loopback() },
