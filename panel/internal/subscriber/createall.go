@@ -168,6 +168,7 @@ func CreateAll(ctx context.Context, s *Service, a actor.Actor, list []Create) ([
 	for i := range ids {
 		ids[i] = id.New(id.Subscriber)
 	}
+	slices.Sort(ids) // listings keep the order of the list
 	keys, err := roll{s}.makeAllKeys(ctx, ids, list)
 	if err != nil {
 		return nil, err
