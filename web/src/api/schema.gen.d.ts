@@ -122,6 +122,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bulk-operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List operations on many, newest first
+         * @description Needs subscriber:read.
+         */
+        get: operations["list-bulk-operations"];
+        put?: never;
+        /**
+         * Make one change to many subscribers, in the background; or see what it would change
+         * @description Needs subscriber:write.
+         */
+        post: operations["create-bulk-operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bulk-operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an operation on many is, and whom it left out
+         * @description Needs subscriber:read.
+         */
+        get: operations["get-bulk-operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bulk-operations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an operation on many; what was done stays done
+         * @description Needs subscriber:write.
+         */
+        post: operations["cancel-bulk-operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/certificates": {
         parameters: {
             query?: never;
@@ -1221,6 +1285,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/subscribers.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Subscribers as a CSV file; leaves an audit record
+         * @description Needs subscriber:read.
+         */
+        get: operations["export-subscribers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/subscribers/count": {
         parameters: {
             query?: never;
@@ -1235,6 +1319,26 @@ export interface paths {
         get: operations["count-subscribers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subscribers/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add the subscribers of a CSV file: all, or none
+         * @description Needs subscriber:write.
+         */
+        post: operations["import-subscribers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1784,6 +1888,30 @@ export interface components {
             app: string;
             url: string;
         };
+        AskBody: {
+            /** @enum {string} */
+            action: "suspend" | "unsuspend" | "extend" | "delete" | "grant" | "change_plan";
+            /**
+             * Format: int64
+             * @description of grant: added to the current period
+             */
+            bytes?: number;
+            /**
+             * Format: int64
+             * @description of extend: 1 to 3650
+             */
+            days?: number;
+            /** @description as in the listing; {} is everybody of this tenant */
+            filter?: components["schemas"]["Filter"];
+            /** @description subscribers; or filter */
+            ids?: string[];
+            /** @description of change_plan: id or name */
+            plan?: string;
+            /** @description tell what would change, and change nothing */
+            preview?: boolean;
+            /** @description of suspend: manual, overdue, quota, abuse or expired */
+            reason?: string;
+        };
         Brand: {
             /** @description #rrggbb */
             accent: string;
@@ -1832,6 +1960,14 @@ export interface components {
             updated_at: string;
             /** Format: int64 */
             version: number;
+        };
+        Change: {
+            /** @description field to before and after */
+            change: {
+                [key: string]: unknown[];
+            };
+            id: string;
+            name: string;
         };
         ChangePlanRequestBody: {
             /** @description also when more is used than the plan allows */
@@ -2103,6 +2239,41 @@ export interface components {
                 [key: string]: string;
             };
         };
+        Detail: {
+            /** @enum {string} */
+            action: "suspend" | "unsuspend" | "extend" | "delete" | "grant" | "change_plan";
+            /** @description who asked */
+            actor: string;
+            /**
+             * Format: int64
+             * @description of grant: added to the current period
+             */
+            bytes?: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description of extend: 1 to 3650
+             */
+            days?: number;
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            failed: number;
+            /** @description the first 100 */
+            faults: components["schemas"]["Fault"][];
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /** @description of change_plan: id or name */
+            plan?: string;
+            /** @description of suspend: manual, overdue, quota, abuse or expired */
+            reason?: string;
+            /** @enum {string} */
+            status: "queued" | "running" | "done" | "cancelled";
+            /** Format: int64 */
+            total: number;
+        };
         Device: {
             /** Format: date-time */
             created_at: string;
@@ -2190,9 +2361,26 @@ export interface components {
             /** @description forget what came before: set is all there is */
             whole: boolean;
         };
+        Fault: {
+            id: string;
+            /** @description when the operation was asked for; empty: nobody the caller may see */
+            name: string;
+            why: string;
+        };
         Field: {
             field: string;
             rule: string;
+        };
+        Filter: {
+            /** Format: date-time */
+            expires_before?: string;
+            external_id?: string;
+            online?: boolean;
+            plan?: string;
+            q?: string;
+            status?: string;
+            tenant?: string;
+            tree?: boolean;
         };
         Finding: {
             /** @description nothing connects while it lasts */
@@ -2483,6 +2671,25 @@ export interface components {
              */
             max_stream_window: number;
         };
+        Import: {
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            fault_count: number;
+            /** @description of a dry run: the first 1000 */
+            faults: components["schemas"]["LineFault"][];
+            items: components["schemas"]["Imported"][];
+            /** Format: int64 */
+            rows: number;
+        };
+        Imported: {
+            id: string;
+            /** Format: int64 */
+            line: number;
+            name: string;
+            /** @description when it was generated; later it is under credentials */
+            password?: string;
+        };
         Ingress: {
             certificate_id: string | null;
             /** Format: date-time */
@@ -2556,6 +2763,16 @@ export interface components {
         Kicked: {
             /** @description one a node that serves the subscriber; empty when none does */
             jobs: components["schemas"]["KickJob"][];
+        };
+        LineFault: {
+            /** @description name; empty: the whole line */
+            column: string;
+            /**
+             * Format: int64
+             * @description from 1, the header
+             */
+            line: number;
+            rule: string;
         };
         Link: {
             /** Format: date-time */
@@ -2682,6 +2899,39 @@ export interface components {
             seen_at: string;
             user_agent: string;
         };
+        Operation: {
+            /** @enum {string} */
+            action: "suspend" | "unsuspend" | "extend" | "delete" | "grant" | "change_plan";
+            /** @description who asked */
+            actor: string;
+            /**
+             * Format: int64
+             * @description of grant: added to the current period
+             */
+            bytes?: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description of extend: 1 to 3650
+             */
+            days?: number;
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /** @description of change_plan: id or name */
+            plan?: string;
+            /** @description of suspend: manual, overdue, quota, abuse or expired */
+            reason?: string;
+            /** @enum {string} */
+            status: "queued" | "running" | "done" | "cancelled";
+            /** Format: int64 */
+            total: number;
+        };
         Overview: {
             checklist: components["schemas"]["Checklist"];
             /**
@@ -2783,6 +3033,11 @@ export interface components {
         };
         PageOpenSession: {
             items: components["schemas"]["OpenSession"][];
+            /** @description cursor of the next page; empty at the end */
+            next: string;
+        };
+        PageOperation: {
+            items: components["schemas"]["Operation"][];
             /** @description cursor of the next page; empty at the end */
             next: string;
         };
@@ -3129,6 +3384,19 @@ export interface components {
             /** @description SVG */
             qr: string;
             url: string;
+        };
+        Preview: {
+            /**
+             * Format: int64
+             * @description subscribers that are meant
+             */
+            count: number;
+            /** @description the first 100 that would stay as they are */
+            refused: components["schemas"]["Fault"][];
+            /** Format: int64 */
+            refused_count: number;
+            /** @description the first 10 that would change */
+            sample: components["schemas"]["Change"][];
         };
         Problem: {
             detail: string;
@@ -3778,6 +4046,143 @@ export interface operations {
                 };
                 content: {
                     "image/*": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-bulk-operations": {
+        parameters: {
+            query?: {
+                /** @description next of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOperation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "create-bulk-operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskBody"];
+            };
+        };
+        responses: {
+            /** @description What would change */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-bulk-operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "cancel-bulk-operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detail"];
                 };
             };
             /** @description Error */
@@ -6447,7 +6852,7 @@ export interface operations {
     stream: {
         parameters: {
             query: {
-                /** @description with commas between: nodes, overview, sessions */
+                /** @description with commas between: bulk, nodes, overview, sessions */
                 topics: string;
                 /** @description id, or true for tree; for topics that know it */
                 node?: string;
@@ -6555,6 +6960,51 @@ export interface operations {
             };
         };
     };
+    "export-subscribers": {
+        parameters: {
+            query?: {
+                /** @description part of name, e-mail, full name or external id */
+                q?: string;
+                status?: "" | "on_hold" | "active" | "limited" | "expired" | "suspended" | "closed";
+                /** @description plan id */
+                plan?: string;
+                external_id?: string;
+                expires_before?: string;
+                /** @description with an open session, or without */
+                online?: "" | "true" | "false";
+                /** @description id of one of the subtree */
+                tenant?: string;
+                /** @description the whole subtree, not this tenant alone */
+                tree?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "count-subscribers": {
         parameters: {
             query?: {
@@ -6585,6 +7035,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "import-subscribers": {
+        parameters: {
+            query?: {
+                /** @description tell what is wrong with the file, and add nobody */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
                 };
             };
             /** @description Error */
