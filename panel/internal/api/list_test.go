@@ -1,12 +1,13 @@
 package api_test
 
 import (
-	"culvert/panel/internal/subscriber"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"culvert/panel/internal/subscriber"
 )
 
 // names walks a listing to its end, two rows a page.
