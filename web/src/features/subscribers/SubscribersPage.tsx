@@ -1,18 +1,20 @@
 import { Button } from '@mantine/core'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
-import { useCallback } from 'react'
+import { Suspense, lazy, useCallback } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMay } from '@/api/me'
 import { Page } from '@/ui/layout/Page'
 import { useSelection } from '@/ui/table/useSelection'
 import { BulkBar } from './bulk/BulkBar'
 import { CsvMenu } from './bulk/CsvMenu'
-import { CreateDialog } from './forms/CreateDialog'
 import { Filters } from './list/Filters'
 import { SubscriberTable } from './list/SubscriberTable'
-import { SubscriberPanel } from './panel/SubscriberPanel'
 import type { SubscribersSearch } from './search'
+
+// What opens beside the list is fetched when it is first opened.
+const CreateDialog = lazy(() => import('./forms/CreateDialog').then((m) => ({ default: m.CreateDialog })))
+const SubscriberPanel = lazy(() => import('./panel/SubscriberPanel').then((m) => ({ default: m.SubscriberPanel })))
 
 const route = getRouteApi('/shell/subscribers')
 
@@ -38,8 +40,10 @@ export function SubscribersPage() {
       <Filters search={search} set={setFilter} />
       <SubscriberTable search={search} set={set} selection={mayWrite ? selection : undefined} />
       {mayWrite && <BulkBar ids={ids} search={search} clear={clear} />}
-      <SubscriberPanel id={search.open} tab={search.tab} onTab={(tab) => set({ tab })} onClose={() => set({ open: undefined, tab: undefined })} />
-      {search.add && <CreateDialog onClose={() => set({ add: undefined })} onOpen={(open) => set({ add: undefined, open })} />}
+      <Suspense fallback={null}>
+        <SubscriberPanel id={search.open} tab={search.tab} onTab={(tab) => set({ tab })} onClose={() => set({ open: undefined, tab: undefined })} />
+        {search.add && <CreateDialog onClose={() => set({ add: undefined })} onOpen={(open) => set({ add: undefined, open })} />}
+      </Suspense>
     </Page>
   )
 }

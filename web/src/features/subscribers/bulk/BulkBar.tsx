@@ -1,12 +1,13 @@
 import { Button, Group, Menu, Paper, Text } from '@mantine/core'
 import { ArrowLeftRight, CalendarPlus, ChevronDown, Pause, Play, PlusCircle, Trash2, X } from 'lucide-react'
-import { useState } from 'react'
+import { Suspense, lazy, useState } from 'react'
 import { useWords } from '@/i18n/useWords'
 import { filterOf } from '../api/list'
 import type { SubscribersSearch } from '../search'
 import type { Action } from './api'
 import classes from './bulk.module.css'
-import { BulkDialog } from './BulkDialog'
+
+const BulkDialog = lazy(() => import('./BulkDialog').then((m) => ({ default: m.BulkDialog })))
 
 interface Props { ids: ReadonlySet<string>; search: SubscribersSearch; clear: () => void }
 
@@ -38,7 +39,7 @@ export function BulkBar({ ids, search, clear }: Props) {
           <Button size="xs" variant="subtle" color="gray" px={8} aria-label={t('bulk.clear')} onClick={clear}><X size={16} aria-hidden /></Button>
         </Group>
       </Paper>
-      {action && <BulkDialog action={action} target={target} onClose={(done) => { setAction(undefined); if (done) { setEveryone(false); clear() } }} />}
+      <Suspense fallback={null}>{action && <BulkDialog action={action} target={target} onClose={(done) => { setAction(undefined); if (done) { setEveryone(false); clear() } }} />}</Suspense>
     </div>
   )
 }

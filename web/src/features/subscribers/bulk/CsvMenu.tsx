@@ -1,12 +1,13 @@
 import { ActionIcon, Menu } from '@mantine/core'
 import { Download, Ellipsis, Upload } from 'lucide-react'
-import { useState } from 'react'
+import { Suspense, lazy, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { prefix } from '@/api/client'
 import { useMay } from '@/api/me'
 import { filterOf } from '../api/list'
 import type { SubscribersSearch } from '../search'
-import { ImportDialog } from './ImportDialog'
+
+const ImportDialog = lazy(() => import('./ImportDialog').then((m) => ({ default: m.ImportDialog })))
 
 /** CsvMenu takes the list that is shown out as a file, and customers in. */
 export function CsvMenu({ search }: { search: SubscribersSearch }) {
@@ -23,7 +24,7 @@ export function CsvMenu({ search }: { search: SubscribersSearch }) {
           {may && <Menu.Item leftSection={<Upload size={15} aria-hidden />} onClick={() => setImporting(true)}>{t('csv.import')}</Menu.Item>}
         </Menu.Dropdown>
       </Menu>
-      {importing && <ImportDialog onClose={() => setImporting(false)} />}
+      <Suspense fallback={null}>{importing && <ImportDialog onClose={() => setImporting(false)} />}</Suspense>
     </>
   )
 }
