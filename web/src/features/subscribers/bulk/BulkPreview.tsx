@@ -15,7 +15,7 @@ export function BulkPreview({ of: p }: { of: Preview }) {
         </ul>
       )}
       {p.refused.length > 0 && (
-        <Alert color="yellow" variant="light" title={t('bulk.refused', { count: p.refused.length })}>
+        <Alert color="yellow" variant="light" title={t('bulk.refused', { count: p.refused_count })}>
           {p.refused.slice(0, 10).map((r) => <div key={r.id}>{r.name}: {r.why}</div>)}
         </Alert>
       )}
@@ -23,4 +23,7 @@ export function BulkPreview({ of: p }: { of: Preview }) {
   )
 }
 
-const changeOf = (s: Preview['sample'][number]) => (s.change ? `: ${s.change}` : s.before !== undefined || s.after !== undefined ? `: ${s.before ?? ''} → ${s.after ?? ''}` : '')
+const word = (v: unknown) => (v === null || v === undefined || v === '' ? '–' : typeof v === 'object' ? JSON.stringify(v) : String(v))
+
+const changeOf = (s: Preview['sample'][number]) =>
+  Object.entries(s.change ?? {}).map(([k, v]) => (Array.isArray(v) && v.length === 2 ? `; ${k}: ${word(v[0])} → ${word(v[1])}` : `; ${k}: ${word(v)}`)).join('')

@@ -17,8 +17,10 @@ export interface BulkRequest {
 
 export interface Preview {
   count: number
-  sample: { id: string; name: string; change?: string; before?: string; after?: string }[]
+  /** What would change of each: a field's value, or the one before and the one after. */
+  sample: { id: string; name: string; change: Record<string, unknown> }[]
   refused: { id: string; name: string; why: string }[]
+  refused_count: number
 }
 
 export interface BulkOperation {
@@ -36,7 +38,7 @@ const json = async <T>(path: string, method: string, body?: unknown): Promise<T>
 
 export const preview = (r: BulkRequest) => json<Preview>('/bulk-operations', 'POST', { ...r, preview: true })
 export const start = (r: BulkRequest) => json<BulkOperation>('/bulk-operations', 'POST', r)
-export const cancel = (id: string) => json<BulkOperation>(`/bulk-operations/${id}/cancel`, 'POST', {})
+export const cancel = (id: string) => json<BulkOperation>(`/bulk-operations/${id}/cancel`, 'POST')
 
 const over = new Set(['done', 'failed', 'canceled', 'cancelled'])
 export const isOver = (o: BulkOperation) => over.has(o.status)
